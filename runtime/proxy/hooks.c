@@ -1,0 +1,5 @@
+/* The hook table itself. */
+#include "proxy/hooks.h"
+
+kgw_hooks_t kgw_hooks;
+unsigned kgw_hooked_phases;

@@ -1,0 +1,141 @@
+/* Local responses: what Lua prints and exits with, and the headers that the gateway adds to every response. */
+#include "proxy/resp.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "proxy/conn.h"
+
+int kgw_resp_print(kgw_req_t *r, const char *ptr, size_t len)
+{
+    if (r->head_is_out && r->out_body_last) return KGW_ERROR;
+    if (r->proxied && !r->hold_response && r->head_is_out) return KGW_ERROR;
+    r->has_local = true;
+    r->headers_sent = true;
+    if (len) kgw_chain_add_copy(&r->out_body, ptr, len);
+    return KGW_OK;
+}
+
+void kgw_resp_clear(kgw_req_t *r)
+{
+    if (r->head_is_out) return;
+    r->has_local = false;
+    r->headers_sent = false;
+    r->is_exited = false;
+    r->exit_code = -1000;
+    kgw_chain_clear(&r->out_body);
+    r->out_body_last = false;
+    r->out.status = 0;
+    r->out.reason = KGW_STR_NULL;
+    kgw_hdrs_init(&r->out.hdrs, &r->arena);
+}
+
+void kgw_resp_exit(kgw_req_t *r, int code)
+{
+    r->exit_code = code;
+    if (code < 200) {
+        /* 0 ends only the phase, -1 kills the request. */
+        if (code == KGW_ERROR) {
+            r->is_exited = true;
+            r->has_local = true;
+            r->is_killed = true;
+        }
+        return;
+    }
+    r->is_exited = true;
+    if (!r->headers_sent) {
+        r->out.status = (uint16_t)code;
+        r->out.reason = KGW_STR_NULL;
+        if (code >= 300 && !r->has_local && !r->in_error_page && code != 444) {
+            /* nginx turns a bare exit(>= 300) into its error page. */
+            bool has_page = code == 400 || code == 404 || code == 405 || code == 408 || (code >= 411 && code <= 417) || code == 494 || (code >= 500 && code <= 504);
+            if (has_page) {
+                r->err_status = (uint16_t)code;
+                r->wants_error_page = true;
+                return;
+            }
+        }
+        if (code == 444) r->is_killed = true;
+    }
+    r->has_local = true;
+}
+
+int kgw_resp_flush(kgw_req_t *r)
+{
+    r->has_local = true;
+    r->headers_sent = true;
+    return KGW_OK;
+}
+
+static void set_latency(kgw_req_t *r, unsigned flag, unsigned token, int64_t ms)
+{
+    if (!(kgw_proxy_conf.hdr_flags & flag) || ms < 0) return;
+    char *out = kgw_arena_bytes(&r->arena, 20);
+    kgw_hdrs_set_token(&r->out.hdrs, token, kgw_str(out, kgw_u64_dec(out, (uint64_t)ms)));
+}
+
+static void add_via(kgw_req_t *r)
+{
+    if (!(kgw_proxy_conf.hdr_flags & KGW_HDR_VIA)) return;
+    kgw_str_t theirs = kgw_hdrs_joined(&r->out.hdrs, KGW_STR("Via"));
+    kgw_str_t ours;
+    if (theirs.len) {
+        char *p = kgw_arena_bytes(&r->arena, theirs.len + 6 + kgw_proxy_conf.via_name.len);
+        memcpy(p, theirs.ptr, theirs.len);
+        memcpy(p + theirs.len, ", 1.1 ", 6);
+        memcpy(p + theirs.len + 6, kgw_proxy_conf.via_name.ptr, kgw_proxy_conf.via_name.len);
+        ours = kgw_str(p, theirs.len + 6 + kgw_proxy_conf.via_name.len);
+    } else {
+        ours = kgw_proxy_conf.via_value;
+    }
+    kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_VIA, ours);
+}
+
+void kgw_resp_add_gateway_headers(kgw_req_t *r)
+{
+    kgw_hdrs_t *h = &r->out.hdrs;
+    if (r->is_internal_api) {
+        if (kgw_proxy_conf.hdr_flags & KGW_HDR_SERVER) kgw_hdrs_set_token(h, KGW_TOK_SERVER, kgw_proxy_conf.server);
+        set_latency(r, KGW_HDR_ADMIN_LATENCY, KGW_TOK_X_KONG_ADMIN_LATENCY, kgw_req_response_latency_ms(r));
+        return;
+    }
+    bool from_upstream = r->proxied || r->balancer_end_us;
+    if (from_upstream) {
+        set_latency(r, KGW_HDR_UPSTREAM_LATENCY, KGW_TOK_X_KONG_UPSTREAM_LATENCY, r->head_us ? kgw_req_upstream_latency_ms(r) : (int64_t)(kgw_clock_mono_us() - r->balancer_end_us) / 1000);
+        set_latency(r, KGW_HDR_PROXY_LATENCY, KGW_TOK_X_KONG_PROXY_LATENCY, kgw_req_proxy_latency_ms(r));
+        add_via(r);
+    } else {
+        set_latency(r, KGW_HDR_RESPONSE_LATENCY, KGW_TOK_X_KONG_RESPONSE_LATENCY, kgw_req_response_latency_ms(r));
+    }
+    if ((kgw_proxy_conf.hdr_flags & KGW_HDR_SERVER) && (!r->proxied || !kgw_hdrs_find_token(h, KGW_TOK_SERVER)))
+        kgw_hdrs_set_token(h, KGW_TOK_SERVER, kgw_proxy_conf.server);
+    if ((kgw_proxy_conf.hdr_flags & KGW_HDR_UPSTREAM_STATUS) && r->upstream_status) {
+        char *out = kgw_arena_bytes(&r->arena, 20);
+        kgw_hdrs_set_token(h, KGW_TOK_X_KONG_UPSTREAM_STATUS, kgw_str(out, kgw_u64_dec(out, r->upstream_status)));
+    }
+    if (kgw_proxy_conf.hdr_flags & KGW_HDR_REQUEST_ID) kgw_hdrs_set_token(h, KGW_TOK_X_KONG_REQUEST_ID, kgw_str(r->id_hex, 32));
+}
+
+static const struct { uint16_t status; const char *message; } messages[] = {
+    {400, "Bad request"}, {404, "Not found"}, {405, "Method not allowed"}, {408, "Request timeout"}, {411, "Length required"}, {412, "Precondition failed"},
+    {413, "Payload too large"}, {414, "URI too long"}, {417, "Expectation failed"}, {431, "Request header or cookie too large"}, {494, "Request header or cookie too large"},
+    {500, "An unexpected error occurred"}, {501, "Not implemented"}, {502, "An invalid response was received from the upstream server"},
+    {503, "The upstream server is currently unavailable"}, {504, "The upstream server is timing out"}, {505, "HTTP version not supported"},
+};
+
+void kgw_resp_plain_error(kgw_req_t *r, unsigned status)
+{
+    const char *text = "An unexpected error occurred";
+    for (size_t i = 0; i < KGW_ARRAY_LEN(messages); i++)
+        if (messages[i].status == status) text = messages[i].message;
+    kgw_resp_clear(r);
+    kgw_str_t body = kgw_arena_printf(&r->arena, "%s\nrequest_id: %.32s\n", text, r->id_hex);
+    char *len = kgw_arena_bytes(&r->arena, 20);
+    r->out.status = (uint16_t)status;
+    kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_CONTENT_TYPE, KGW_STR("text/plain; charset=utf-8"));
+    kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_CONTENT_LENGTH, kgw_str(len, kgw_u64_dec(len, body.len)));
+    kgw_chain_add_copy(&r->out_body, body.ptr, body.len);
+    r->has_local = true;
+}
