@@ -67,6 +67,7 @@ void kgw_upstream_cancel(kgw_req_t *r);
 bool kgw_upstream_should_retry(const kgw_req_t *r, enum kgw_outcome why, bool reused, bool sent_anything, bool got_bytes);
 void kgw_upstream_init_worker(kgw_loop_t *loop);
 extern kgw_loop_t *kgw_proxy_loop;
+extern const kgw_h1_limits_t kgw_upstream_limits;
 
 /* relay.c */
 void kgw_tunnel_start(kgw_req_t *r);

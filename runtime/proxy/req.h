@@ -98,6 +98,11 @@ struct kgw_req {
     bool skip_proxy_headers; /* unused by admin listeners */
     bool wants_status_reset;
     bool in_error_page;
+    bool phase_running;   /* a Lua phase of the current step was entered and has not been accounted for */
+    bool abort_now;       /* a client that goes away interrupts Lua (ngx.on_abort) */
+    bool filter_done;     /* body_filter ended the body early: the rest is dropped */
+    bool tunnel_done;
+    int phase_rc;         /* vm: KGW_AGAIN while the phase is suspended, else its result; set before kgw_req_wake */
     bool is_killed;       /* ngx.exit(444 or -1): close without an answer */
     bool wants_error_page; /* ngx.exit(status) without a body */
     bool proxied;         /* a response head came from an upstream and is what we send */
@@ -136,6 +141,9 @@ struct kgw_req {
     void *body_waiter;
     void (*sock_owner)(kgw_req_t *req); /* raw socket taken by Lua (ngx.req.socket, WebSocket server) */
 };
+
+/* One line of the access log (access_log.c). */
+void kgw_access_log(kgw_req_t *r);
 
 /* lifetime (req.c) */
 kgw_req_t *kgw_req_new(kgw_conn_t *conn);

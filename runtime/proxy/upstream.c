@@ -1,0 +1,127 @@
+/* One try after another: connect to what the balancer chose, report its end, decide whether another may follow. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/conn.h"
+#include "proxy/peer.h"
+
+kgw_loop_t *kgw_proxy_loop;
+const kgw_h1_limits_t kgw_upstream_limits = {65536, 65536, 65536, KGW_H1_MAX_FIELDS};
+
+void kgw_upstream_init_worker(kgw_loop_t *loop) { kgw_proxy_loop = loop; }
+
+static kgw_try_t *current(kgw_req_t *r) { return &r->tries[(r->tries_cnt - 1) % KGW_TRIES_KEPT]; }
+
+int kgw_upstream_connect(kgw_req_t *r)
+{
+    if (!r->is_stale_retry) r->tries_cnt++;
+    kgw_try_t *t = current(r);
+    memset(t, 0, sizeof(*t));
+    kgw_addr_ip(&r->target.addr, t->ip);
+    t->port = kgw_addr_port(&r->target.addr);
+    t->start_us = kgw_clock_mono_us();
+    int rc = kgw_peer_lease(r);
+    r->is_stale_retry = false;
+    if (rc == KGW_OK) {
+        t->reused = true;
+    } else if (rc == KGW_ERROR) {
+        r->step = KGW_STEP_CONNECT;
+        kgw_upstream_on_fail(r, KGW_OUT_CONNECT_FAILED, "cannot start a connection");
+    }
+    return rc;
+}
+
+void kgw_upstream_on_connect(kgw_req_t *r, int err)
+{
+    if (err) {
+        const char *why = uv_strerror(err);
+        kgw_tls_t *tls = r->peer->is_tls ? kgw_io_tls(&r->peer->io) : NULL;
+        if (tls && tls->err[0]) {
+            KGW_LOG(KGW_LOG_ERR, "TLS handshake with the upstream failed: %s", tls->err);
+            kgw_upstream_on_fail(r, KGW_OUT_TLS_FAILED, "TLS handshake with the upstream failed");
+            return;
+        }
+        kgw_upstream_on_fail(r, err == UV_ETIMEDOUT ? KGW_OUT_CONNECT_TIMEOUT : KGW_OUT_CONNECT_FAILED, why);
+        return;
+    }
+    kgw_req_wake(r);
+}
+
+void kgw_upstream_on_head(kgw_req_t *r)
+{
+    kgw_try_t *t = current(r);
+    t->header_us = r->head_us = kgw_clock_mono_us();
+    t->status = r->out.status;
+    t->outcome = KGW_OUT_OK;
+    kgw_req_wake(r);
+}
+
+void kgw_upstream_on_body(kgw_req_t *r)
+{
+    if (r->step == KGW_STEP_RELAY || (r->step == KGW_STEP_HOLD && r->out_body_last)) kgw_req_wake(r);
+    else if (r->step == KGW_STEP_HOLD) kgw_timer_start(kgw_proxy_loop, &r->timer, r->target.read_ms);
+}
+
+bool kgw_upstream_should_retry(const kgw_req_t *r, enum kgw_outcome why, bool reused, bool sent_anything, bool got_bytes)
+{
+    (void)reused;
+    if (r->retries_left <= 0 || r->head_is_out || r->is_aborted) return false;
+    if (r->body.kind == KGW_BODY_LIVE && r->body.sent > 0) return false;
+    switch (why) {
+    case KGW_OUT_CONNECT_FAILED:
+    case KGW_OUT_CONNECT_TIMEOUT:
+    case KGW_OUT_TLS_FAILED: return true;
+    case KGW_OUT_SEND_FAILED:
+    case KGW_OUT_SEND_TIMEOUT:
+    case KGW_OUT_READ_FAILED:
+    case KGW_OUT_READ_TIMEOUT: {
+        unsigned m = r->in.method_id;
+        bool idempotent = !(m & (KGW_M_POST | KGW_M_LOCK | KGW_M_PATCH));
+        (void)got_bytes;
+        return idempotent || !sent_anything;
+    }
+    case KGW_OUT_BAD_RESPONSE: return !(r->in.method_id & (KGW_M_POST | KGW_M_LOCK | KGW_M_PATCH));
+    default: return false;
+    }
+}
+
+static unsigned status_of(enum kgw_outcome why)
+{
+    return why == KGW_OUT_CONNECT_TIMEOUT || why == KGW_OUT_SEND_TIMEOUT || why == KGW_OUT_READ_TIMEOUT ? 504 : 502;
+}
+
+void kgw_upstream_on_fail(kgw_req_t *r, enum kgw_outcome why, const char *text)
+{
+    kgw_peer_t *p = r->peer;
+    bool reused = p && p->is_reused;
+    bool sent = p && p->io.bytes_out > 0 && p->is_connected;
+    bool got = p && p->got_bytes;
+    kgw_try_t *t = current(r);
+    kgw_timer_stop(kgw_proxy_loop, &r->timer);
+    t->outcome = (uint8_t)why;
+    t->status = (uint16_t)status_of(why);
+    t->end_us = kgw_clock_mono_us();
+    KGW_LOG(KGW_LOG_ERR, "upstream %s:%u failed: %s", t->ip, t->port, text ? text : "?");
+    kgw_peer_drop(r);
+    /* A pooled connection that the upstream had closed meanwhile: once more on a fresh one, for free. */
+    bool stale = reused && !got && (why == KGW_OUT_READ_FAILED || why == KGW_OUT_SEND_FAILED) && !(r->body.kind == KGW_BODY_LIVE && r->body.sent > 0) &&
+                 !(r->in.method_id & (KGW_M_POST | KGW_M_LOCK | KGW_M_PATCH));
+    if (stale) {
+        r->is_stale_retry = true;
+        r->step = KGW_STEP_PICK;
+        kgw_req_wake(r);
+        return;
+    }
+    if (kgw_upstream_should_retry(r, why, reused, sent, got)) {
+        r->retries_left--;
+        r->last_failure = (uint8_t)why;
+        r->target.is_set = false;
+        r->step = KGW_STEP_PICK;
+        kgw_req_wake(r);
+        return;
+    }
+    r->last_failure = (uint8_t)why;
+    r->upstream_status = (uint16_t)status_of(why);
+    kgw_req_fail(r, status_of(why), text);
+}
