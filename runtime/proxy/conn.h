@@ -68,8 +68,12 @@ struct kgw_conn {
     kgw_timer_t timer;
     uint64_t lingering_until;
     kgw_block_t *in;        /* bytes received and not yet used: data[start..used) */
+    kgw_arena_t head_arena; /* header spans of a head that is not complete yet: none today, kept for the parser */
     kgw_h1_t h1;
     kgw_req_t *req;         /* HTTP/1: the one that is active */
+    uint32_t head_seen, empty_lines, lingered; /* bytes of an incomplete head; empty lines before it; bytes read after an early close */
+    kgw_list_t ready_node;  /* pipelined bytes wait for the next turn */
+    bool body_reading, is_cut, is_skipping;
     bool body_wanted, body_done, in_error, is_lingering, keep_alive, chunked_out, no_body_out, tunnel;
     uint64_t out_left;      /* Content-Length bytes still to send */
     void *h2;               /* HTTP/2 session */
@@ -82,6 +86,9 @@ void kgw_conn_accept(kgw_listener_t *l);
 /* Starts draining all conns: idle ones close, busy ones answer Connection: close. Returns how many are left. */
 unsigned kgw_conn_drain_all(void);
 unsigned kgw_conn_cnt(void);
+bool kgw_conn_is_draining(void);
+/* Cuts every connection (the drain's deadline). */
+void kgw_conn_close_all(void);
 extern struct kgw_conn_stats { uint64_t accepted, handled, requests; uint32_t active, reading, writing, waiting; } kgw_conn_stats;
 void kgw_conn_init_worker(kgw_loop_t *loop);
 

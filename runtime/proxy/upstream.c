@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "proxy/conn.h"
 #include "proxy/peer.h"
 
@@ -48,8 +49,23 @@ void kgw_upstream_on_connect(kgw_req_t *r, int err)
     kgw_req_wake(r);
 }
 
+/* Fields that concern only the upstream's connection, and nginx's X-Accel-*, end here. */
+static void strip_head(kgw_req_t *r)
+{
+    kgw_str_t conn = kgw_hdrs_joined(&r->out.hdrs, KGW_STR("Connection"));
+    bool is_tunnel = r->out.status == 101;
+    kgw_hdrs_foreach(h, &r->out.hdrs)
+    {
+        if (is_tunnel && h->token == KGW_TOK_UPGRADE) continue;
+        if (!kgw_msg_is_forwardable(h, conn)) kgw_hdrs_remove_at(&r->out.hdrs, h);
+        else if (h->name.len > 8 && (h->name.ptr[2] | 0x20) == 'a' && kgw_str_ieq(kgw_str(h->name.ptr, 8), KGW_STR("x-accel-"))) kgw_hdrs_remove_at(&r->out.hdrs, h);
+    }
+    if (!r->in.te_trailers) kgw_hdrs_remove_token(&r->out.hdrs, KGW_TOK_TRAILER);
+}
+
 void kgw_upstream_on_head(kgw_req_t *r)
 {
+    strip_head(r);
     kgw_try_t *t = current(r);
     t->header_us = r->head_us = kgw_clock_mono_us();
     t->status = r->out.status;

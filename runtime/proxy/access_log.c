@@ -1,0 +1,104 @@
+/* The access log: nginx's combined form plus kgw's request id; lines are collected and written before poll or at 4 KiB. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/access_log.h"
+#include "proxy/conn.h"
+
+#define BUF_SIZE 16384
+#define FLUSH_AT 4096
+
+static int log_fd = -1;
+static char path_kept[1024];
+static char buf[BUF_SIZE];
+static size_t len;
+uint64_t kgw_access_log_dropped;
+
+int kgw_access_log_open(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    if (fd < 0) {
+        KGW_LOG(KGW_LOG_EMERG, "cannot open the access log \"%s\": %s", path, strerror(errno));
+        return KGW_ERROR;
+    }
+    if (log_fd >= 0) close(log_fd);
+    log_fd = fd;
+    snprintf(path_kept, sizeof(path_kept), "%s", path);
+    return KGW_OK;
+}
+
+int kgw_access_log_reopen(void) { return path_kept[0] ? kgw_access_log_open(path_kept) : KGW_OK; }
+
+void kgw_access_log_flush(void *arg)
+{
+    (void)arg;
+    if (!len) return;
+    ssize_t n = write(log_fd, buf, len);
+    /* A reader that does not drain its pipe must not stop the gateway. */
+    if (n < 0) kgw_access_log_dropped++;
+    len = 0;
+}
+
+static void add(const char *p, size_t n)
+{
+    if (len + n > BUF_SIZE) n = BUF_SIZE - len;
+    memcpy(buf + len, p, n);
+    len += n;
+}
+
+/* Quotes, backslashes and control bytes as \xXX, so that a line cannot be forged. */
+static void add_escaped(kgw_str_t s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    if (!s.len) {
+        add("-", 1);
+        return;
+    }
+    for (size_t i = 0; i < s.len && i < 2048; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f) {
+            char esc[4] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
+            add(esc, 4);
+        } else {
+            add((char *)&c, 1);
+        }
+    }
+}
+
+static void add_header(kgw_req_t *r, kgw_str_t name)
+{
+    kgw_hdr_t *h = kgw_hdrs_find(&r->in.hdrs, name);
+    add("\"", 1);
+    add_escaped(h ? h->value : KGW_STR(""));
+    add("\"", 1);
+}
+
+void kgw_access_log(kgw_req_t *r)
+{
+    if (log_fd < 0 || r->is_internal_api) return;
+    if (len > FLUSH_AT) kgw_access_log_flush(NULL);
+    char text[128], when[64];
+    size_t n = kgw_addr_ip(&r->client_addr, text);
+    add(text, n);
+    time_t t = (time_t)(kgw_clock.wall_ms / 1000);
+    struct tm tm;
+    localtime_r(&t, &tm);
+    n = strftime(when, sizeof(when), " - - [%d/%b/%Y:%H:%M:%S %z] \"", &tm);
+    add(when, n);
+    add_escaped(r->in.method);
+    add(" ", 1);
+    add_escaped(r->in.target);
+    n = (size_t)snprintf(text, sizeof(text), " HTTP/%u.%u\" %u %llu ", r->in.major, r->in.minor, r->out.status, (unsigned long long)r->body_bytes_sent);
+    add(text, n);
+    add_header(r, KGW_STR("Referer"));
+    add(" ", 1);
+    add_header(r, KGW_STR("User-Agent"));
+    n = (size_t)snprintf(text, sizeof(text), " kong_request_id: \"%.32s\"\n", r->id_hex);
+    add(text, n);
+}

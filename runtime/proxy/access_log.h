@@ -1,0 +1,13 @@
+/* The access log file; kgw_access_log itself is declared in proxy/req.h. */
+#ifndef KGW_PROXY_ACCESS_LOG_H
+#define KGW_PROXY_ACCESS_LOG_H
+
+#include "base/kgw.h"
+
+int kgw_access_log_open(const char *path);
+int kgw_access_log_reopen(void);
+/* Writes what was collected; before every poll and at exit. */
+void kgw_access_log_flush(void *arg);
+extern uint64_t kgw_access_log_dropped; /* writes that failed */
+
+#endif

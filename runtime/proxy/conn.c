@@ -1,0 +1,162 @@
+/* What every downstream connection has: accept, PROXY protocol, TLS attach, limits, the list of conns, draining. */
+#include "proxy/conn.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/freelist.h"
+#include "base/log.h"
+#include "http/pp.h"
+#include "proxy/conn_h1.h"
+#include "proxy/peer.h"
+
+kgw_proxy_conf_t kgw_proxy_conf;
+struct kgw_conn_stats kgw_conn_stats;
+
+static kgw_freelist_t conns = {sizeof(kgw_conn_t), 1024, 0, 0, NULL};
+static kgw_list_t all = {&all, &all};
+static unsigned conn_cnt;
+static uint64_t serial;
+static bool is_draining;
+
+void kgw_conn_init_worker(kgw_loop_t *l)
+{
+    kgw_loop_before_poll(l, kgw_conn_h1_run_ready, NULL);
+}
+unsigned kgw_conn_cnt(void) { return conn_cnt; }
+
+bool kgw_conn_is_draining(void) { return is_draining; }
+
+static void on_closed(kgw_io_t *io)
+{
+    kgw_conn_t *c = container_of(io, kgw_conn_t, io);
+    kgw_list_remove(&c->node);
+    kgw_list_remove(&c->ready_node);
+    kgw_timer_stop(c->loop, &c->timer);
+    if (c->in) kgw_block_unref(c->in);
+    if (c->req) {
+        kgw_req_t *r = c->req;
+        c->req = NULL;
+        kgw_req_abort(r);
+        kgw_req_unref(r);
+    }
+    kgw_arena_reset(&c->head_arena);
+    conn_cnt--;
+    kgw_conn_stats.active = conn_cnt;
+    kgw_freelist_put(&conns, c);
+}
+
+static kgw_block_t *on_alloc(kgw_io_t *io) { return kgw_conn_h1_alloc(container_of(io, kgw_conn_t, io)); }
+
+static void read_proxy_header(kgw_conn_t *c)
+{
+    size_t used = 0;
+    bool is_local = false;
+    int rc = kgw_pp_read(c->in->data + c->in->start, c->in->used - c->in->start, &used, &c->pp_src, &c->pp_dst, &is_local);
+    if (rc == KGW_AGAIN) return;
+    if (rc != KGW_OK) {
+        KGW_LOG(KGW_LOG_ERR, "broken PROXY protocol header, closing the connection");
+        kgw_io_close(&c->io);
+        return;
+    }
+    c->is_pp_pending = false;
+    c->has_pp = !is_local;
+    c->in->start += (uint32_t)used;
+    if (c->in->start < c->in->used) kgw_conn_h1_on_bytes(c);
+}
+
+static void on_bytes(kgw_io_t *io, kgw_block_t *b, size_t n)
+{
+    (void)b;
+    (void)n;
+    kgw_conn_t *c = container_of(io, kgw_conn_t, io);
+    if (c->is_pp_pending) read_proxy_header(c);
+    else kgw_conn_h1_on_bytes(c);
+}
+
+static void on_eof(kgw_io_t *io) { kgw_conn_h1_on_eof(container_of(io, kgw_conn_t, io)); }
+
+static void on_error(kgw_io_t *io, int err)
+{
+    kgw_conn_t *c = container_of(io, kgw_conn_t, io);
+    KGW_TRACE("conn", "error", c->serial, err);
+    kgw_conn_h1_lost(c);
+}
+
+static void on_drain(kgw_io_t *io)
+{
+    kgw_conn_t *c = container_of(io, kgw_conn_t, io);
+    if (c->req) kgw_req_writable(c->req);
+}
+
+static const kgw_io_ops_t conn_io_ops = {on_alloc, on_bytes, on_eof, on_error, NULL, on_drain, on_closed};
+
+static int on_cert(kgw_tls_t *tls) { return kgw_hooks.cert ? kgw_hooks.cert(tls) : KGW_OK; }
+
+static void on_tls_ready(kgw_tls_t *tls, int err)
+{
+    kgw_conn_t *c = tls->user;
+    if (err) {
+        KGW_LOG(KGW_LOG_INFO, "TLS handshake with a client failed: %s", tls->err);
+        /* What the handshake queued (an alert) still goes out. */
+        kgw_io_close_after_flush(&c->io);
+        return;
+    }
+    kgw_timer_start(c->loop, &c->timer, kgw_proxy_conf.header_timeout_ms);
+}
+
+void kgw_conn_accept(kgw_listener_t *l)
+{
+    kgw_conn_t *c = kgw_freelist_get(&conns);
+    memset(c, 0, offsetof(kgw_conn_t, h1));
+    memset((char *)c + offsetof(kgw_conn_t, req), 0, sizeof(*c) - offsetof(kgw_conn_t, req));
+    c->loop = l->loop;
+    c->listener = l;
+    c->serial = ++serial;
+    c->is_idle = true;
+    kgw_list_init(&c->node);
+    kgw_arena_init(&c->head_arena);
+    kgw_conn_h1_init(c);
+    kgw_io_init(&c->io, l->loop, &conn_io_ops);
+    conn_cnt++;
+    kgw_conn_stats.accepted++;
+    kgw_conn_stats.active = conn_cnt;
+    kgw_list_push_back(&all, &c->node);
+    if (kgw_io_accept(&c->io, &l->stream, l->is_unix) != KGW_OK || (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns)) {
+        if (conn_cnt > kgw_proxy_conf.max_conns) KGW_LOG(KGW_LOG_ALERT, "%u worker_connections are not enough", kgw_proxy_conf.max_conns);
+        kgw_io_close(&c->io);
+        return;
+    }
+    kgw_conn_stats.handled++;
+    c->peer_addr = c->io.peer_addr;
+    c->is_tls = l->is_ssl;
+    c->is_pp_pending = l->is_proxy_protocol;
+    uint64_t limit = kgw_proxy_conf.header_timeout_ms;
+    if (l->is_ssl) {
+        if (!l->tls_ctx || kgw_tls_accept(&c->io, l->tls_ctx, c, on_cert, on_tls_ready) != KGW_OK) {
+            kgw_io_close(&c->io);
+            return;
+        }
+        limit = kgw_proxy_conf.handshake_timeout_ms;
+    }
+    kgw_timer_start(c->loop, &c->timer, limit);
+    kgw_io_read_start(&c->io);
+}
+
+unsigned kgw_conn_drain_all(void)
+{
+    is_draining = true;
+    kgw_list_foreach_safe(n, &all)
+    {
+        kgw_conn_t *c = container_of(n, kgw_conn_t, node);
+        c->is_draining = true;
+        /* A connection that has not sent anything yet still gets its first answer. */
+        if (!c->req && c->requests > 0 && (!c->in || c->in->start == c->in->used)) kgw_io_close_after_flush(&c->io);
+    }
+    return conn_cnt;
+}
+
+void kgw_conn_close_all(void)
+{
+    kgw_list_foreach_safe(n, &all) kgw_io_close(&container_of(n, kgw_conn_t, node)->io);
+}
