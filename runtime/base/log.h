@@ -16,6 +16,8 @@ extern uint64_t kgw_log_dropped;
 /* path NULL or "stderr": fd 2. Reopening keeps the old file when the new one cannot be opened. */
 int kgw_log_open(const char *path);
 int kgw_log_reopen(void);
+int kgw_log_fd(void);
+bool kgw_log_is_stderr(void);
 /* Set by the proxy layer: appends ", client: ..., request_id: ..." for the request being worked on; returns bytes written. */
 extern size_t (*kgw_log_suffix)(char *out, size_t max);
 void kgw_log_write(int level, const char *ptr, size_t len);

@@ -1,0 +1,157 @@
+/*
+ * A worker: drops privileges, builds loop and VM state on what it inherited from the master, serves its slot's
+ * listeners, drains on SIGQUIT or SIGTERM. Exits 0 after a drain.
+ */
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "net/dns.h"
+#include "proc/crash.h"
+#include "proc/privs.h"
+#include "proxy/access_log.h"
+#include "proxy/conn.h"
+#include "proxy/peer.h"
+#include "vm/vm.h"
+
+static kgw_loop_t loop;
+static kgw_listener_t listeners[KGW_LISTENERS_MAX];
+static unsigned listener_cnt;
+static uv_signal_t signals[4];
+static kgw_timer_t drain_timer;
+static uint64_t drain_deadline_ms;
+static bool is_draining;
+static kgw_conf_t *conf;
+static kgw_vm_t *vm;
+
+static void quit(void *arg)
+{
+    (void)arg;
+    kgw_loop_stop(&loop);
+}
+
+static void check_drained(kgw_timer_t *t)
+{
+    unsigned left = kgw_conn_drain_all();
+    if (left == 0 && !kgw_vm_is_busy(vm)) {
+        kgw_loop_stop(&loop);
+        return;
+    }
+    if (kgw_clock.mono_ms >= drain_deadline_ms) {
+        KGW_LOG(KGW_LOG_WARN, "shutdown timeout reached with %u connections left, cutting them", left);
+        kgw_conn_close_all();
+        kgw_loop_stop(&loop);
+        return;
+    }
+    kgw_timer_start(&loop, t, 20);
+}
+
+static void stop_listeners(void)
+{
+    for (unsigned i = 0; i < listener_cnt; i++)
+        if (listeners[i].kind == KGW_L_PROXY) kgw_listener_stop(&listeners[i]);
+}
+
+static void drain(void)
+{
+    if (is_draining) return;
+    is_draining = true;
+    KGW_LOG(KGW_LOG_NOTICE, "worker is draining");
+    drain_deadline_ms = kgw_clock.mono_ms + conf->shutdown_ms;
+    stop_listeners();
+    kgw_vm_exiting(vm);
+    kgw_conn_drain_all();
+    kgw_timer_init(&drain_timer, check_drained);
+    kgw_timer_start(&loop, &drain_timer, 1);
+}
+
+static void on_signal(uv_signal_t *s, int signo)
+{
+    (void)s;
+    if (signo == SIGUSR1) {
+        kgw_log_reopen();
+        kgw_access_log_reopen();
+        return;
+    }
+    if (is_draining && signo == SIGTERM) { /* the second one is fast */
+        kgw_conn_close_all();
+        kgw_loop_stop(&loop);
+        return;
+    }
+    drain();
+}
+
+static void drain_dead(void *arg)
+{
+    (void)arg;
+    kgw_req_drain_dead();
+}
+
+static void start_listeners(const kgw_worker_start_t *start)
+{
+    for (unsigned i = 0; i < conf->listener_cnt; i++) {
+        if (start->fds[i] < 0) continue;
+        kgw_listener_t *l = &listeners[listener_cnt];
+        *l = conf->listeners[i];
+        l->fd = start->fds[i];
+        l->on_accept = kgw_conn_accept;
+        if (kgw_listener_start(l, &loop) != KGW_OK) exit(2);
+        listener_cnt++;
+    }
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGQUIT, SIGTERM, SIGINT, SIGUSR1};
+    for (unsigned i = 0; i < KGW_ARRAY_LEN(numbers); i++) {
+        uv_signal_init(&loop.uv, &signals[i]);
+        uv_signal_start(&signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&signals[i]);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+void kgw_worker_run(const kgw_worker_start_t *start)
+{
+    conf = start->conf;
+    vm = start->vm;
+    prctl(PR_SET_PDEATHSIG, SIGQUIT); /* a master that dies takes its workers with it, in order */
+    kgw_rand_seed();
+    kgw_crash_install(start->id);
+    if (kgw_privs_drop(conf->user, conf->group) != KGW_OK) exit(2);
+    if (kgw_loop_init(&loop) != KGW_OK) exit(2);
+    catch_signals();
+    kgw_upstream_init_worker(&loop);
+    kgw_conn_init_worker(&loop);
+    if (kgw_dns_start(&loop, conf->dns_servers[0] ? conf->dns_servers : NULL, conf->dns_timeout_ms, conf->dns_tries) != KGW_OK)
+        KGW_LOG(KGW_LOG_ERR, "the DNS resolver could not be started");
+    if (kgw_vm_start_worker(vm, &loop, start->id, conf->workers) != KGW_OK) exit(2);
+    kgw_loop_before_poll(&loop, drain_dead, NULL);
+    kgw_loop_before_poll(&loop, kgw_access_log_flush, NULL);
+    start_listeners(start);
+    char ready = 'R';
+    ssize_t n = write(start->ready_fd, &ready, 1);
+    (void)n;
+    (void)quit;
+    kgw_loop_run(&loop);
+    kgw_vm_exit_worker(vm);
+    kgw_access_log_flush(NULL);
+    /* The process ends here: memory is the kernel's to reclaim; sanitizer builds free what they check. */
+#ifdef KGW_DEBUG
+    kgw_pool_close_all();
+    kgw_req_drain_dead();
+#endif
+    _exit(0);
+}
