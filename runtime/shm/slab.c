@@ -1,0 +1,90 @@
+/* See slab.h. Objects up to 2 KiB share pages by class; a page stays with its class until the slab is laid out anew. */
+#include "shm/slab.h"
+
+#include <string.h>
+
+static const uint16_t sizes[KGW_SLAB_CLASSES] = {16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1360, 2048};
+enum { PAGE_FREE = 0, PAGE_RUN = 0xfe, PAGE_REST = 0xff };
+
+static unsigned class_of(size_t len)
+{
+    unsigned c = 0;
+    while (c < KGW_SLAB_CLASSES && sizes[c] < len) c++;
+    return c;
+}
+
+void kgw_slab_init(kgw_slab_t *s, size_t size)
+{
+    memset(s, 0, sizeof(*s));
+    uint32_t cnt = (uint32_t)((size - sizeof(*s)) / (KGW_SLAB_PAGE + sizeof(uint32_t)));
+    size_t head = (sizeof(*s) + cnt * sizeof(uint32_t) + 63) & ~(size_t)63;
+    while (cnt && head + (size_t)cnt * KGW_SLAB_PAGE > size) cnt--;
+    s->page_cnt = s->free_pages = cnt;
+    s->base = (uint32_t)head;
+    memset(s->pages, 0, cnt * sizeof(uint32_t));
+}
+
+static uint32_t find_run(kgw_slab_t *s, uint32_t n)
+{
+    uint32_t start = s->hint, run = 0;
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        run = 0;
+        for (uint32_t i = pass ? 0 : start; i < s->page_cnt; i++) {
+            run = s->pages[i] == PAGE_FREE ? run + 1 : 0;
+            if (run == n) return i - n + 1;
+        }
+        if (start == 0) break;
+    }
+    return UINT32_MAX;
+}
+
+static uint32_t take_pages(kgw_slab_t *s, uint32_t n, uint32_t mark)
+{
+    if (n > s->free_pages) return UINT32_MAX;
+    uint32_t at = find_run(s, n);
+    if (at == UINT32_MAX) return at;
+    s->pages[at] = mark | n << 8;
+    for (uint32_t i = 1; i < n; i++) s->pages[at + i] = PAGE_REST;
+    s->free_pages -= n;
+    s->hint = at + n < s->page_cnt ? at + n : 0;
+    return at;
+}
+
+uint32_t kgw_slab_alloc(kgw_slab_t *s, size_t len)
+{
+    unsigned c = class_of(len);
+    if (c == KGW_SLAB_CLASSES) {
+        uint32_t n = (uint32_t)((len + KGW_SLAB_PAGE - 1) / KGW_SLAB_PAGE);
+        uint32_t at = take_pages(s, n, PAGE_RUN);
+        return at == UINT32_MAX ? 0 : s->base + at * KGW_SLAB_PAGE;
+    }
+    if (!s->class_free[c]) {
+        uint32_t at = take_pages(s, 1, c + 1);
+        if (at == UINT32_MAX) return 0;
+        uint32_t first = s->base + at * KGW_SLAB_PAGE;
+        for (uint32_t off = 0; off + sizes[c] <= KGW_SLAB_PAGE; off += sizes[c]) {
+            *(uint32_t *)kgw_slab_ptr(s, first + off) = s->class_free[c];
+            s->class_free[c] = first + off;
+        }
+    }
+    uint32_t got = s->class_free[c];
+    s->class_free[c] = *(uint32_t *)kgw_slab_ptr(s, got);
+    return got;
+}
+
+void kgw_slab_free(kgw_slab_t *s, uint32_t at)
+{
+    uint32_t page = (at - s->base) / KGW_SLAB_PAGE;
+    uint32_t mark = s->pages[page] & 0xff;
+    if (mark == PAGE_RUN) {
+        uint32_t n = s->pages[page] >> 8;
+        for (uint32_t i = 0; i < n; i++) s->pages[page + i] = PAGE_FREE;
+        s->free_pages += n;
+        return;
+    }
+    unsigned c = mark - 1;
+    *(uint32_t *)kgw_slab_ptr(s, at) = s->class_free[c];
+    s->class_free[c] = at;
+}
+
+size_t kgw_slab_free_bytes(const kgw_slab_t *s) { return (size_t)s->free_pages * KGW_SLAB_PAGE; }
