@@ -1,13 +1,11 @@
 /*
- * HTTP/1 parser for both roles on top of llhttp: bytes in, a message head and body slices out. Strict as
- * facts/bad-input.md 4.1/4.2 ask. Heads are parsed in place: the caller keeps all bytes of a head in ONE block
- * (moving them to a larger one when a head crosses the block's end) and passes the head's start each time; spans
- * are offsets until the head is complete, so moving is safe.
+ * HTTP/1 parser for both roles: bytes in, a message head and body slices out. Strict as facts on bad input ask: every
+ * line ends in CRLF, no folding, no blanks around names, only HTTP/1.0 and 1.1, one framing. It is our own because the
+ * tolerant library parsers know a fixed list of methods and let pass much of what must be refused here.
+ * Heads are parsed in place once they are whole: the caller keeps all bytes of a head in ONE block.
  */
 #ifndef KGW_HTTP_H1_H
 #define KGW_HTTP_H1_H
-
-#include <llhttp.h>
 
 #include "base/buf.h"
 #include "http/msg.h"
@@ -20,10 +18,6 @@ enum kgw_h1_event {
     KGW_H1_ERROR,     /* p->status to refuse with (requests), p->why */
 };
 
-typedef struct {
-    uint32_t name_off, name_len, value_off, value_len;
-} kgw_h1_span_t;
-
 #define KGW_H1_MAX_FIELDS 1000
 
 typedef struct {
@@ -34,25 +28,22 @@ typedef struct {
 } kgw_h1_limits_t;
 
 typedef struct kgw_h1 {
-    llhttp_t ll;
     bool is_request;
-    uint8_t state;
     bool upgrade_asked;      /* response role: the request asked for an upgrade */
-    uint16_t status;         /* on ERROR, request role: 400, 408, 413, 414, 417, 431, 501, 505 */
+    uint8_t state;           /* enum in h1.c */
+    uint16_t status;         /* on ERROR, request role: 400, 413, 414, 417, 431, 501, 505 */
     const char *why;         /* on ERROR: static text */
     uint32_t request_method; /* response role: method id of the request */
     kgw_msg_t *msg;
     kgw_arena_t *arena;
     const kgw_h1_limits_t *limits;
-    uint32_t head_len;       /* bytes of the head so far / total after HEAD */
-    uint64_t body_seen;      /* body bytes delivered */
-    uint32_t ext_bytes;      /* chunk extension bytes so far */
-    uint32_t start_off, start_len, start2_off, start2_len; /* method and target, or reason */
-    uint32_t field_cnt, field_cap;
-    kgw_h1_span_t *fields;   /* arena */
-    kgw_h1_span_t inline_fields[32];
+    uint32_t head_len;       /* bytes of the head, after HEAD */
+    uint32_t scanned;        /* bytes of an incomplete head already searched for its end */
+    uint64_t left;           /* body bytes of this length or chunk still to come */
+    uint32_t ext_bytes;      /* chunk extension bytes of this message */
+    uint32_t line_len;       /* chunk size digits or trailer line bytes so far */
+    char line[512];          /* a trailer line being collected */
     kgw_hdrs_t trailers;
-    void *priv[4];
 } kgw_h1_t;
 
 void kgw_h1_init(kgw_h1_t *p, bool is_request, kgw_msg_t *msg, kgw_arena_t *arena, const kgw_h1_limits_t *limits);

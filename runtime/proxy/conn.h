@@ -43,7 +43,7 @@ typedef struct {
     bool upstream_request_id;     /* X-Kong-Request-Id towards the upstream */
     kgw_str_t server, via_name;   /* "kong/3.9.3" */
     kgw_str_t via_value;          /* "1.1 kong/3.9.3" */
-    kgw_str_t charset;            /* appended to local text/* types, empty none */
+    kgw_str_t charset;            /* appended to local types that are text, empty: none */
     uint32_t upstream_pool_size, upstream_max_requests, upstream_idle_ms;
     struct { uint16_t port, host_port; } port_maps[32]; unsigned port_map_cnt;
     bool log_access;              /* proxy_access_log is on */

@@ -1,0 +1,194 @@
+-- Small helpers about schema values: null, array shapes, dotted paths, set membership, vault references.
+-- Used by every file of kong.db.schema and kong.db. Must never know an entity or keep state.
+local cjson = require "cjson"
+
+local type = type
+local next = next
+local pairs = pairs
+local floor = math.floor
+local sub = string.sub
+local gmatch = string.gmatch
+local getmetatable = getmetatable
+local setmetatable = setmetatable
+local rawget = rawget
+
+local value = {}
+
+
+local null = ngx and ngx.null or cjson.null
+value.null = null
+
+
+-- Plain lua-cjson has no array marker; then a private one keeps "[]" and "{}" apart inside kong.db.
+local array_mt = cjson.array_mt or { __name = "array" }
+value.array_mt = array_mt
+
+
+-- A set answers set[member] with true; positions stay reachable as numbers.
+local set_mt = { __name = "set" }
+local lookup_of = setmetatable({}, { __mode = "k" })
+
+
+function set_mt.__index(t, key)
+  if type(key) ~= "string" then
+    return nil
+  end
+  local lookup = lookup_of[t]
+  if not lookup then
+    lookup = {}
+    for i = 1, #t do
+      local member = rawget(t, i)
+      if type(member) == "string" then
+        lookup[member] = true
+      end
+    end
+    lookup_of[t] = lookup
+  end
+  return lookup[key]
+end
+
+
+value.set_mt = set_mt
+
+
+function value.is_array(t)
+  if type(t) ~= "table" then
+    return false
+  end
+  local mt = getmetatable(t)
+  if mt == array_mt or mt == set_mt then
+    return true
+  end
+  local n = #t
+  if n == 0 then
+    return next(t) == nil
+  end
+  local count = 0
+  for k in pairs(t) do
+    if type(k) ~= "number" or k < 1 or k > n or floor(k) ~= k then
+      return false
+    end
+    count = count + 1
+  end
+  return count == n
+end
+
+
+function value.as_array(t)
+  if getmetatable(t) == nil then
+    setmetatable(t, array_mt)
+  end
+  return t
+end
+
+
+function value.is_reference(v)
+  return type(v) == "string" and sub(v, 1, 9) == "{vault://" and sub(v, -1) == "}"
+end
+
+
+local function deep_copy(t, seen)
+  if type(t) ~= "table" then
+    return t
+  end
+  local known = seen and seen[t]
+  if known then
+    return known
+  end
+  seen = seen or {}
+  local copy = {}
+  seen[t] = copy
+  for k, v in next, t do
+    copy[k] = type(v) == "table" and deep_copy(v, seen) or v
+  end
+  return setmetatable(copy, getmetatable(t))
+end
+
+
+value.deep_copy = deep_copy
+
+
+function value.deep_equal(a, b)
+  if a == b then
+    return true
+  end
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return false
+  end
+  for k, v in pairs(a) do
+    if not value.deep_equal(v, b[k]) then
+      return false
+    end
+  end
+  for k in pairs(b) do
+    if a[k] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+
+-- Merges `from` into a copy of `into`; tables merge, anything else of `from` wins.
+function value.deep_merge(into, from)
+  local merged = {}
+  for k, v in pairs(into) do
+    merged[k] = v
+  end
+  for k, v in pairs(from) do
+    if type(v) == "table" and type(merged[k]) == "table" then
+      merged[k] = value.deep_merge(merged[k], v)
+    else
+      merged[k] = v
+    end
+  end
+  return setmetatable(merged, getmetatable(into))
+end
+
+
+-- get("a.b") reads t.a.b; nil as soon as something on the way is not a table.
+function value.get(t, path)
+  if t == nil then
+    return nil
+  end
+  local direct = t[path]
+  if direct ~= nil then
+    return direct
+  end
+  for part in gmatch(path, "[^.]+") do
+    if type(t) ~= "table" then
+      return nil
+    end
+    t = t[part]
+  end
+  return t
+end
+
+
+function value.set(t, path, v)
+  local last
+  for part in gmatch(path, "[^.]+") do
+    if last then
+      if type(t[last]) ~= "table" then
+        t[last] = {}
+      end
+      t = t[last]
+    end
+    last = part
+  end
+  t[last] = v
+end
+
+
+-- "'a', 'b'" in alphabetical order, as the entity check messages print field names.
+function value.quoted_list(names)
+  local list = {}
+  for i = 1, #names do
+    list[i] = "'" .. names[i] .. "'"
+  end
+  table.sort(list)
+  return table.concat(list, ", ")
+end
+
+
+return value
