@@ -304,6 +304,8 @@ enum kgw_h1_event kgw_h1_feed(kgw_h1_t *p, const char *data, size_t len, size_t 
     }
 }
 
+bool kgw_h1_is_at_end(const kgw_h1_t *p) { return p->state == S_END; }
+
 enum kgw_h1_event kgw_h1_eof(kgw_h1_t *p)
 {
     if (p->state == S_UNTIL_CLOSE || p->state == S_END || p->state == S_DONE) {

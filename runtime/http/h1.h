@@ -52,6 +52,8 @@ void kgw_h1_next(kgw_h1_t *p, kgw_msg_t *msg, kgw_arena_t *arena);
 /* Parses. While the head is not complete `data` is the START of the head (not just the new bytes) and `len` all bytes so far; afterwards
  * it is new bytes only. *used says how many bytes from data were consumed for good (0 for MORE inside a head). One event per call. */
 enum kgw_h1_event kgw_h1_feed(kgw_h1_t *p, const char *data, size_t len, size_t *used, kgw_slice_t *body);
+/* True when the next feed says END without needing another byte. */
+bool kgw_h1_is_at_end(const kgw_h1_t *p);
 /* The peer closed: KGW_H1_END when that ends an until-close body, KGW_H1_ERROR when it cuts a message, KGW_H1_MORE between messages. */
 enum kgw_h1_event kgw_h1_eof(kgw_h1_t *p);
 

@@ -224,7 +224,7 @@ static void read_head(kgw_conn_t *c)
 
 static void read_body(kgw_conn_t *c)
 {
-    while (c->req && !c->body_done && c->body_wanted && has_bytes(c)) {
+    while (c->req && !c->body_done && c->body_wanted && c->in && (has_bytes(c) || kgw_h1_is_at_end(&c->h1))) {
         kgw_req_t *r = c->req;
         size_t used = 0;
         kgw_slice_t body = {NULL, 0, NULL};
@@ -534,7 +534,7 @@ static void h1_done(kgw_req_t *r)
 /* Reads what is left of a request body whose request was answered early. */
 static bool skip_rest(kgw_conn_t *c)
 {
-    while (has_bytes(c)) {
+    while (c->in && (has_bytes(c) || kgw_h1_is_at_end(&c->h1))) {
         size_t used = 0;
         kgw_slice_t body;
         enum kgw_h1_event e = kgw_h1_feed(&c->h1, c->in->data + c->in->start, c->in->used - c->in->start, &used, &body);

@@ -348,7 +348,7 @@ static bool on_head(kgw_req_t *r, kgw_peer_t *p)
 
 static void read_more(kgw_peer_t *p)
 {
-    while (p->req && p->in && p->in->start < p->in->used && !p->resp_done && !p->is_tunnel) {
+    while (p->req && p->in && (p->in->start < p->in->used || kgw_h1_is_at_end(&p->h1)) && !p->resp_done && !p->is_tunnel) {
         kgw_req_t *r = p->req;
         kgw_slice_t body = {NULL, 0, NULL};
         size_t used = 0;
