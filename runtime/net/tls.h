@@ -23,6 +23,7 @@ struct kgw_tls {
     void (*on_ready)(kgw_tls_t *tls, int err); /* server: handshake ended (0 or error) */
     char err[256];        /* OpenSSL's reason of the last failure */
     long verify_result;   /* X509_V_OK or code */
+    int co_rc;
     void *co_data;        /* vm: the suspended coroutine's phase data */
 };
 

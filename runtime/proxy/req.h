@@ -136,7 +136,11 @@ struct kgw_req {
     uint64_t start_wall_ms;
 
     kgw_list_t cos;       /* vm: live coroutines of this req (kgw_co_t.req_node) */
-    void *vm_data;        /* vm: phase bookkeeping */
+    void *vm_data;        /* vm: the phase's entry coroutine */
+    int vm_rc;            /* vm: result of the entry while light threads still run */
+    bool ctx_used;        /* vm: Lua keeps something under slot */
+    kgw_chain_t *filter_in, *filter_out; /* vm: body_filter's chunk */
+    bool filter_last, filter_touched;
     void (*body_ready)(kgw_req_t *req, int rc); /* who waits for the whole body (an op of ngx.req.read_body), or NULL */
     void *body_waiter;
     void (*sock_owner)(kgw_req_t *req); /* raw socket taken by Lua (ngx.req.socket, WebSocket server) */

@@ -1,0 +1,196 @@
+-- Order of routes in the flavour traditional_compatible: routes with unlike paths are split, every part gets a 64 bit
+-- priority, and equal priorities go to the greater id. Used by kong.router.index at build time only.
+local attributes = require "kong.router.attributes"
+local bit = require "bit"
+local ffi = require "ffi"
+local ids = require "kong.db.schema.ids"
+
+local bor = bit.bor
+local byte = string.byte
+local find = string.find
+local fmt = string.format
+local is_set = attributes.is_set
+local lshift = bit.lshift
+local rshift = bit.rshift
+local sub = string.sub
+local tonumber = tonumber
+
+local compatible = {}
+
+local TILDE = byte("~")
+local HEADER_CNT_MAX = 255
+local LENGTH_MAX = 0x7ffff
+local KIND_CNT_MAX = 7
+local IP_WEIGHT, PORT_WEIGHT, CIDR_WEIGHT = 8, 4, 1
+
+local uint64 = ffi.typeof("uint64_t")
+local int64 = ffi.typeof("int64_t")
+
+-- Ids of the parts: name-based, so every node agrees on the order of equal priorities.
+local part_id = ids.namespace("7f145bf9-0dce-4f91-98eb-debbce4b9f6b")
+
+
+local function shifted(value, by)
+  return lshift(uint64(int64(value)), by)
+end
+
+
+local function count_keys(map)
+  local n = 0
+  for _ in pairs(map) do
+    n = n + 1
+  end
+  return n
+end
+
+
+local function has_plain_hosts_only(route)
+  for _, host in ipairs(route.hosts) do
+    if find(host, "*", 1, true) then
+      return false
+    end
+  end
+  return true
+end
+
+
+-- The part that depends on the route alone; splitting does not change it.
+local function common_priority(route)
+  local kinds, header_cnt = 0, 0
+  local priority = uint64(0)
+  for _, field in ipairs { "methods", "hosts", "headers", "snis", "paths", "sources", "destinations" } do
+    if is_set(route[field]) then
+      kinds = kinds + 1
+    end
+  end
+  if is_set(route.hosts) and has_plain_hosts_only(route) then
+    priority = bor(priority, shifted(1, 60))
+  end
+  if is_set(route.headers) then
+    header_cnt = math.min(count_keys(route.headers), HEADER_CNT_MAX)
+  end
+  return bor(priority, shifted(math.min(kinds, KIND_CNT_MAX), 61), shifted(header_cnt, 52))
+end
+
+
+local function address_weight(list)
+  local weight = 0
+  if is_set(list) then
+    for _, item in ipairs(list) do
+      if type(item.ip) == "string" then
+        weight = bor(weight, find(item.ip, "/", 1, true) and CIDR_WEIGHT or IP_WEIGHT)
+      end
+      if type(item.port) == "number" then
+        weight = bor(weight, PORT_WEIGHT)
+      end
+    end
+  end
+  return weight
+end
+
+
+local function stream_priority(route)
+  local priority = uint64(0)
+  if is_set(route.snis) then
+    priority = bor(priority, shifted(1, 61))
+  end
+  if is_set(route.sources) and is_set(route.destinations) then
+    priority = bor(priority, shifted(1, 61))
+  end
+  return bor(priority, shifted(address_weight(route.sources), 4), uint64(address_weight(route.destinations)))
+end
+
+
+-- Sorts as the priority does, then as the id does; the last eight digits find the part again.
+local function sort_key(priority, id, index)
+  return fmt("%08x%08x%s%08d", tonumber(rshift(priority, 32)),
+             tonumber(bit.band(priority, 0xffffffffULL)), id, index)
+end
+
+
+local function add_part(parts, keys, entry, id, priority, plain, regexes)
+  local n = #parts + 1
+  parts[n] = { entry = entry, plain = plain, regexes = regexes }
+  keys[n] = sort_key(priority, id, n)
+end
+
+
+local function group_of(path)
+  return byte(path, 1) == TILDE and 0 or #path
+end
+
+
+local function path_priority(common, route, group)
+  if group == 0 then
+    local regex_priority = tonumber(route.regex_priority) or 0
+    return bor(common, shifted(1, 51), shifted(regex_priority, 19))
+  end
+  return bor(common, shifted(math.min(group, LENGTH_MAX), 0))
+end
+
+
+local function add_group(parts, keys, entry, id, common, group, paths)
+  local priority = path_priority(common, entry.route, group)
+  if group ~= 0 then
+    return add_part(parts, keys, entry, id, priority, paths, nil)
+  end
+  local regexes = {}
+  for i, path in ipairs(paths) do
+    regexes[i] = sub(path, 2)
+  end
+  return add_part(parts, keys, entry, id, priority, nil, regexes)
+end
+
+
+local function add_http_route(parts, keys, entry)
+  local route = entry.route
+  local common = common_priority(route)
+  local paths = route.paths
+  if not is_set(paths) then
+    return add_part(parts, keys, entry, route.id, common, nil, nil)
+  end
+  if #paths == 1 then
+    return add_group(parts, keys, entry, route.id, common, group_of(paths[1]), paths)
+  end
+
+  local groups, order = {}, {}
+  for _, path in ipairs(paths) do
+    local group = group_of(path)
+    if not groups[group] then
+      groups[group] = {}
+      order[#order + 1] = group
+    end
+    table.insert(groups[group], path)
+  end
+  for _, group in ipairs(order) do
+    local id = route.id
+    if #order > 1 then
+      id = part_id(route.id .. "#" .. group)
+    end
+    add_group(parts, keys, entry, id, common, group, groups[group])
+  end
+end
+
+
+-- Parts of all routes, highest priority first: { entry, plain = paths | nil, regexes = patterns | nil }.
+function compatible.order(entries, subsystem)
+  local parts, keys = {}, {}
+  for i = 1, #entries do
+    if subsystem == "stream" then
+      local route = entries[i].route
+      add_part(parts, keys, entries[i], route.id, stream_priority(route), nil, nil)
+    else
+      add_http_route(parts, keys, entries[i])
+    end
+  end
+
+  table.sort(keys)
+  local ordered, n = {}, #keys
+  for i = 1, n do
+    ordered[n - i + 1] = parts[tonumber(sub(keys[i], -8))]
+  end
+  return ordered
+end
+
+
+return compatible

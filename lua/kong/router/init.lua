@@ -1,0 +1,250 @@
+-- Finds the route of a request. kong.runloop builds a router from the entities (`new`) and asks it once per request or
+-- connection (`select`). A router is immutable apart from its caches; a new configuration means a new router.
+-- Must never read ngx.* request data itself: everything comes in by argument.
+local attributes = require "kong.router.attributes"
+local compatible = require "kong.router.compatible"
+local ffi = require "ffi"
+local hosts = require "kong.router.hosts"
+local index = require "kong.router.index"
+local regex = require "kong.router.regex"
+local bit = require "bit"
+local traditional = require "kong.router.traditional"
+local trie = require "kong.router.trie"
+
+local band = bit.band
+local cast = ffi.cast
+local collect = trie.collect
+local find_roots = hosts.find
+local match_start = regex.match_start
+local sub = string.sub
+local validate_utf8 = require("kong.tools.string").validate_utf8
+local u8 = ffi.typeof("const uint8_t *")
+local u32 = ffi.typeof("const uint32_t *")
+
+local router = {}
+local mt = { __index = router }
+
+local CHECK = index.CHECK
+local END_RANK = 0x7fffffff
+local HIGH_BITS = bit.tobit(0x80808080)
+local HTTP_PROTOCOLS = { http = true, https = true, grpc = true, grpcs = true }
+local STREAM_PROTOCOLS = { tcp = true, tls = true, udp = true, tls_passthrough = true }
+-- The scheme of a request whose SNI counts.
+local WITH_SNI = { https = true, grpcs = true, tls = true, tls_passthrough = true }
+
+
+local function belongs(route, protocols)
+  local list = route.protocols
+  if not attributes.is_set(list) then
+    return protocols == HTTP_PROTOCOLS
+  end
+  for i = 1, #list do
+    if protocols[list[i]] then
+      return true
+    end
+  end
+  return false
+end
+
+
+-- Routes of this subsystem whose service is not switched off.
+local function usable(entries, subsystem)
+  local protocols = subsystem == "stream" and STREAM_PROTOCOLS or HTTP_PROTOCOLS
+  local out = {}
+  for i = 1, #entries do
+    local entry = entries[i]
+    if belongs(entry.route, protocols) and not (entry.service and entry.service.enabled == false) then
+      out[#out + 1] = entry
+    end
+  end
+  return out
+end
+
+
+-- entries = array of { route, service | nil }; opts.flavor, opts.subsystem ("http" or "stream").
+function router.new(entries, opts)
+  local flavor = opts and opts.flavor or "traditional_compatible"
+  local subsystem = opts and opts.subsystem or "http"
+  if flavor == "expressions" then
+    return nil, "router flavor 'expressions' is not supported, use 'traditional_compatible' or 'traditional'"
+  end
+  if flavor ~= "traditional_compatible" and flavor ~= "traditional" then
+    return nil, "unknown router flavor: " .. tostring(flavor)
+  end
+
+  local is_compatible = flavor == "traditional_compatible"
+  local order = is_compatible and compatible.order or traditional.order
+  local built, err = index.new(order(usable(entries, subsystem), subsystem), is_compatible)
+  if not built then
+    return nil, err
+  end
+  return setmetatable({
+    flavor = flavor,
+    is_compatible = is_compatible,
+    index = built,
+    plain_matches = {},
+    cursors = ffi.new("int32_t[?]", 64),
+    cursors_max = 64,
+  }, mt)
+end
+
+
+-- The match of an entry without captures is always the same table: built on first use, then shared and read-only.
+local function plain_match(self, entry, rank)
+  local built = self.index
+  local path = built.entry_path[entry] or nil
+  local match = {
+    route = built.routes[rank],
+    service = built.services[rank] or nil,
+    prefix = path,
+    matches = { uri = path, host = built.entry_host[entry] or nil },
+  }
+  self.plain_matches[entry] = match
+  return match
+end
+
+
+local function regex_match(self, entry, rank, value, prefix, captures)
+  local built = self.index
+  return {
+    route = built.routes[rank],
+    service = built.services[rank] or nil,
+    prefix = prefix,
+    matches = { uri = value, uri_captures = captures, host = built.entry_host[entry] or nil },
+  }
+end
+
+
+-- First of the candidate's paths that matches, in declared order.
+local function match_paths(self, entry, rank, path)
+  local paths = self.index.paths[rank]
+  for i = 1, #paths do
+    local item = paths[i]
+    if item.pattern then
+      local captures = match_start(path, item.pattern, item.options)
+      if captures then
+        return regex_match(self, entry, rank, item.value, captures[0], captures)
+      end
+    elseif sub(path, 1, #item.value) == item.value then
+      return regex_match(self, entry, rank, item.value, item.value, nil)
+    end
+  end
+  return nil
+end
+
+
+local function passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  if band(checks, CHECK.METHOD) ~= 0 and not built.methods[rank][method] then
+    return false
+  end
+  if band(checks, CHECK.SNI) ~= 0 and WITH_SNI[scheme] and not attributes.match_sni(built.snis[rank], sni) then
+    return false
+  end
+  if band(checks, CHECK.SOURCE) ~= 0
+     and not attributes.match_addresses(built.sources[rank], src_ip, src_port) then
+    return false
+  end
+  if band(checks, CHECK.DESTINATION) ~= 0
+     and not attributes.match_addresses(built.destinations[rank], dst_ip, dst_port) then
+    return false
+  end
+  return band(checks, CHECK.HEADER) == 0 or attributes.match_headers(built.headers[rank], get_header)
+end
+
+
+-- Rust takes text only: a path with bytes that are no UTF-8 matches no route of the compatible flavour.
+local function is_ascii(path, len)
+  local words = cast(u32, path)
+  local n = bit.rshift(len, 2)
+  for i = 0, n - 1 do
+    if band(words[i], HIGH_BITS) ~= 0 then
+      return false
+    end
+  end
+  for i = n * 4, len - 1 do
+    if path[i] >= 0x80 then
+      return false
+    end
+  end
+  return true
+end
+
+
+-- Fills self.cursors with the lists of candidates for this host and path; returns how many.
+local function gather(self, host, path, len, default_port)
+  local built = self.index
+  local roots = find_roots(built.hosts, host, default_port)
+  local root_cnt = #roots
+  local room = root_cnt * (built.prefix_max + 2)
+  if room > self.cursors_max then
+    self.cursors = ffi.new("int32_t[?]", room)
+    self.cursors_max = room
+  end
+  local prefixes, cursors, cnt = built.trie, self.cursors, 0
+  for i = 1, root_cnt do
+    cnt = collect(prefixes, roots[i], path, len, cursors, cnt)
+  end
+  return cnt
+end
+
+
+-- Index of the cursor with the best rank, or -1. Ended lists stay on the end entry.
+local function best_cursor(entries, cursors, cnt)
+  local best, at = END_RANK, -1
+  for i = 0, cnt - 1 do
+    local rank = entries[cursors[i]].rank
+    if rank < best then
+      best, at = rank, i
+    end
+  end
+  return at, best
+end
+
+
+-- Best candidate that matches, walking all lists in rank order; a match | nil.
+local function select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  local built = self.index
+  local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
+  while true do
+    local at, rank = best_cursor(entries, cursors, cnt)
+    if at < 0 then
+      return nil
+    end
+    local entry = cursors[at]
+    local checks = checks_of[rank]
+    if checks == 0 then
+      return self.plain_matches[entry] or plain_match(self, entry, rank)
+    end
+    if passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
+      if band(checks, CHECK.REGEX) == 0 then
+        return self.plain_matches[entry] or plain_match(self, entry, rank)
+      end
+      local match = match_paths(self, entry, rank, path)
+      if match then
+        return match
+      end
+    end
+    cursors[at] = entries[entry].next
+  end
+end
+
+
+-- The route for a request, or nil. `path` is normalised and nil for streams; `get_header(lower_name)` gives nil, a
+-- string or an array. The result is { route, service, prefix, matches } and must not be changed.
+function router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  path = path or ""
+  local len = #path
+  local bytes = cast(u8, path)
+  if self.is_compatible then
+    if not is_ascii(bytes, len) and not validate_utf8(path) then
+      return nil
+    end
+    local cnt = gather(self, host, bytes, len, dst_port)
+    return select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  end
+  local cnt = gather(self, host, bytes, len, WITH_SNI[scheme] and 443 or 80)
+  return select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+end
+
+
+return router

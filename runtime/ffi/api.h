@@ -1,0 +1,148 @@
+/* The boundary between C and Lua: every C function and struct that Lua may touch. Plain C that LuaJIT's parser reads: no
+   preprocessor lines; the build embeds this text in the executable and lua/ngx/base.lua hands it to ffi.cdef.
+   Functions return 0 (KGW_OK) or a negative kgw_rc unless they say otherwise; strings that come out point into memory that is
+   valid until the coroutine waits or ends: copy them at once. Comment tags name the phases where a function may be called. */
+
+typedef struct { const char *ptr; size_t len; } kgw_ffi_str_t;
+typedef struct { void *req; void *co; uint32_t phase; uint32_t slot; } kgw_ffi_cur_t;
+
+/* boot and process */
+const kgw_ffi_cur_t *kgw_ffi_cur(void);
+void kgw_ffi_boot_set(const char *key, const char *value, size_t len);
+int kgw_ffi_boot_log(const char *path, int level);
+int kgw_ffi_worker_id(void);
+int kgw_ffi_worker_count(void);
+int kgw_ffi_worker_exiting(void);
+void kgw_ffi_hooked_phases(uint32_t mask);
+void kgw_ffi_conn_stats(uint64_t *out);
+void kgw_ffi_log(int level, const char *ptr, size_t len);
+int kgw_ffi_log_level(int level);
+
+/* time */
+double kgw_ffi_now(void);
+double kgw_ffi_update_time(void);
+uint64_t kgw_ffi_mono_us(void);
+size_t kgw_ffi_http_time(double seconds, char *out);
+int kgw_ffi_parse_http_time(const char *ptr, size_t len, double *out);
+
+/* text and digests; out buffers are the caller's */
+size_t kgw_ffi_escape_uri(const char *ptr, size_t len, int type, char *out);
+size_t kgw_ffi_unescape_uri(const char *ptr, size_t len, int plus, char *out);
+size_t kgw_ffi_base64_encode(const char *ptr, size_t len, char *out, int url, int pad);
+int kgw_ffi_base64_decode(const char *ptr, size_t len, char *out, int url);
+void kgw_ffi_md5(const char *ptr, size_t len, char *out);
+void kgw_ffi_sha1(const char *ptr, size_t len, char *out);
+void kgw_ffi_hmac_sha1(const char *key, size_t key_len, const char *ptr, size_t len, char *out);
+uint32_t kgw_ffi_crc32(const char *ptr, size_t len);
+int kgw_ffi_random(char *out, size_t len);
+int kgw_ffi_normalize(const char *ptr, size_t len, char *out, size_t *out_len);
+
+/* the request */
+int kgw_ffi_var_id(const char *name, size_t len);
+int kgw_ffi_var_get(int id, kgw_ffi_str_t *out);
+int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear);
+int kgw_ffi_req_header(const char *name, size_t len, kgw_ffi_str_t *out);
+int kgw_ffi_hdr_first(int of_response, const char *name, size_t len, kgw_ffi_str_t *out, int *more);
+int kgw_ffi_hdr_next(int of_response, uint32_t *at, kgw_ffi_str_t *name, kgw_ffi_str_t *value);
+int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const char *value, size_t value_len, int append);
+int kgw_ffi_hdr_remove(int of_response, const char *name, size_t len);
+int kgw_ffi_req_method(kgw_ffi_str_t *out);
+int kgw_ffi_req_set_method(uint32_t id);
+double kgw_ffi_req_http_version(void);
+double kgw_ffi_req_start_time(void);
+int kgw_ffi_match_input(kgw_ffi_str_t *method, kgw_ffi_str_t *host, kgw_ffi_str_t *path, int *is_tls, kgw_ffi_str_t *sni);
+int kgw_ffi_req_raw_head(kgw_ffi_str_t *out);
+int kgw_ffi_body_read(void);
+int kgw_ffi_body_result(void);
+int kgw_ffi_body_state(uint64_t *size);
+int kgw_ffi_body_copy(char *out, size_t max);
+int kgw_ffi_body_file(kgw_ffi_str_t *out);
+int kgw_ffi_body_set(const char *ptr, size_t len);
+void kgw_ffi_body_discard(void);
+void kgw_ffi_ctx_used(void);
+int kgw_ffi_is_proxied(void);
+
+/* the response */
+int kgw_ffi_status_get(void);
+int kgw_ffi_status_set(int status, const char *reason, size_t len);
+int kgw_ffi_headers_sent(void);
+int kgw_ffi_print(const char *ptr, size_t len);
+int kgw_ffi_send_headers(void);
+void kgw_ffi_exit(int code);
+void kgw_ffi_abandon(void);
+void kgw_ffi_resp_clear(void);
+int kgw_ffi_chunk_get(kgw_ffi_str_t *out, int *last);
+int kgw_ffi_chunk_copy(char *out, size_t max);
+int kgw_ffi_chunk_size(size_t *size, int *last);
+void kgw_ffi_chunk_set(const char *ptr, size_t len);
+void kgw_ffi_chunk_last(int last);
+int kgw_ffi_held_body_size(size_t *size);
+int kgw_ffi_held_body_copy(char *out, size_t max);
+void kgw_ffi_held_body_set(const char *ptr, size_t len);
+
+/* proxying */
+void kgw_ffi_set_upstream(int is_tls, const char *host, size_t host_len, const char *uri, size_t uri_len, const char *prefix, size_t prefix_len);
+int kgw_ffi_set_peer(const char *ip, size_t ip_len, int port, const char *sni, size_t sni_len, const char *pool, size_t pool_len);
+void kgw_ffi_set_timeouts(uint32_t connect_ms, uint32_t send_ms, uint32_t read_ms);
+void kgw_ffi_set_retries(int retries);
+void kgw_ffi_set_keepalive(uint32_t idle_ms, uint32_t max);
+void kgw_ffi_set_buffering(int request, int response);
+int kgw_ffi_set_tls(const char *key, size_t key_len, int verify, int depth, const char *ca, size_t ca_len, const char *cert, size_t cert_len, const char *priv, size_t priv_len);
+void kgw_ffi_want(int header_filter, int body_filter, int log, int response);
+int kgw_ffi_last_failure(void);
+int kgw_ffi_try_get(int i, kgw_ffi_str_t *ip, int *port, int *status, int *outcome);
+int kgw_ffi_tries(void);
+int kgw_ffi_latency(int which, double *ms);
+
+/* waiting */
+int kgw_ffi_sleep(double seconds);
+void kgw_ffi_timer_start(uint32_t id, double seconds);
+int kgw_ffi_timer_stop(uint32_t id);
+int kgw_ffi_timer_count(int running);
+void *kgw_ffi_thread_spawn(void);
+int kgw_ffi_dns_query(const char *name, int type);
+int kgw_ffi_dns_result(int i, int *type, uint32_t *ttl, kgw_ffi_str_t *name, kgw_ffi_str_t *target, int *port, int *priority, int *weight);
+void *kgw_ffi_wait_new(void);
+int kgw_ffi_wait_begin(void *w, double timeout_s);
+int kgw_ffi_wait_result(void *w);
+void kgw_ffi_wait_wake(void *w, int rc);
+void kgw_ffi_wait_free(void *w);
+
+/* shared dictionaries */
+void *kgw_ffi_dict_make(const char *name, double size);
+void *kgw_ffi_dict_find(const char *name);
+void *kgw_ffi_dict_at(int i, kgw_ffi_str_t *name);
+double kgw_ffi_dict_capacity(void *d);
+double kgw_ffi_dict_free_space(void *d);
+int kgw_ffi_dict_get(void *d, const char *key, size_t len, int stale, int *type, kgw_ffi_str_t *str, double *num, uint32_t *flags, int *is_stale);
+int kgw_ffi_dict_set(void *d, const char *key, size_t len, int type, const char *str, size_t str_len, double num, double ttl, uint32_t flags, int how, int *forcible);
+int kgw_ffi_dict_delete(void *d, const char *key, size_t len);
+int kgw_ffi_dict_incr(void *d, const char *key, size_t len, double by, int has_init, double init, double init_ttl, double *result, int *forcible);
+int kgw_ffi_dict_ttl(void *d, const char *key, size_t len, double *ttl);
+int kgw_ffi_dict_expire(void *d, const char *key, size_t len, double ttl);
+int kgw_ffi_dict_push(void *d, const char *key, size_t len, int type, const char *str, size_t str_len, double num, int left, uint32_t *n);
+int kgw_ffi_dict_pop(void *d, const char *key, size_t len, int left, int *type, kgw_ffi_str_t *str, double *num);
+int kgw_ffi_dict_llen(void *d, const char *key, size_t len, uint32_t *n);
+void kgw_ffi_dict_flush(void *d);
+uint32_t kgw_ffi_dict_flush_expired(void *d, uint32_t max);
+uint32_t kgw_ffi_dict_keys(void *d, uint32_t max, kgw_ffi_str_t *packed);
+
+/* regular expressions */
+void *kgw_ffi_re_compile(const char *re, size_t len, uint32_t flags, char *err, size_t err_len, int *groups, int *name_cnt);
+void kgw_ffi_re_free(void *re);
+int kgw_ffi_re_name(void *re, int i, kgw_ffi_str_t *name, int *group);
+int kgw_ffi_re_exec(void *re, const char *s, size_t len, size_t at, int anchored, int *ovector, int max);
+
+/* cosockets */
+void *kgw_ffi_sock_new(void);
+void kgw_ffi_sock_free(void *s);
+int kgw_ffi_sock_connect(void *s, const char *ip, size_t len, int port, const char *pool, size_t pool_len, double timeout_s, int *reused);
+int kgw_ffi_sock_handshake(void *s, const char *sni, size_t sni_len, int verify, const char *ca, size_t ca_len, double timeout_s);
+int kgw_ffi_sock_send(void *s, const char *ptr, size_t len, double timeout_s);
+int kgw_ffi_sock_receive(void *s, int mode, size_t want, double timeout_s);
+int kgw_ffi_sock_result(void *s, kgw_ffi_str_t *out, kgw_ffi_str_t *err);
+void kgw_ffi_sock_consume(void *s, size_t n);
+int kgw_ffi_sock_peek(void *s, kgw_ffi_str_t *out);
+int kgw_ffi_sock_keepalive(void *s, double idle_s, int max, kgw_ffi_str_t *err);
+int kgw_ffi_sock_close(void *s);
+int kgw_ffi_sock_reused(void *s);

@@ -1,0 +1,20 @@
+/* What the api_*.c files share: the boundary header and the current request. */
+#ifndef KGW_FFI_FFI_H
+#define KGW_FFI_FFI_H
+
+#include "proxy/conn.h"
+#include "vm/co.h"
+#include "vm/vm.h"
+
+#pragma GCC visibility push(default)
+#include "ffi/api.h"
+#pragma GCC visibility pop
+
+static inline kgw_req_t *cur_req(void) { return kgw_cur.req; }
+static inline void put(kgw_ffi_str_t *out, kgw_str_t s)
+{
+    out->ptr = s.ptr;
+    out->len = s.len;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* Implements proxy/hooks.h: a step's phase becomes a coroutine of the request. */
+#include "base/log.h"
+#include "net/tls.h"
+#include "proxy/conn.h"
+#include "vm/co.h"
+#include "vm/vm.h"
+
+static int entry_of(unsigned phase)
+{
+    switch (phase) {
+    case KGW_PH_REWRITE: return KGW_ENTRY_REWRITE;
+    case KGW_PH_ACCESS: return KGW_ENTRY_ACCESS;
+    case KGW_PH_BALANCER: return KGW_ENTRY_BALANCER;
+    case KGW_PH_RESPONSE: return KGW_ENTRY_RESPONSE;
+    case KGW_PH_HEADER_FILTER: return KGW_ENTRY_HEADER_FILTER;
+    case KGW_PH_BODY_FILTER: return KGW_ENTRY_BODY_FILTER;
+    case KGW_PH_LOG: return KGW_ENTRY_LOG;
+    case KGW_PH_CONTENT: return KGW_ENTRY_CONTENT;
+    default: return KGW_ENTRY_ERROR_PAGE;
+    }
+}
+
+static void on_phase_end(kgw_co_t *co, enum kgw_co_end how);
+
+static int start(kgw_req_t *r, unsigned phase, int entry)
+{
+    kgw_co_t *co = kgw_co_new(r, phase, r->slot);
+    co->on_end = on_phase_end;
+    r->vm_data = co;
+    r->phase_rc = KGW_AGAIN;
+    lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[entry]);
+    if (phase == KGW_PH_CONTENT) {
+        lua_pushinteger(co->L, r->conn && r->conn->listener ? r->conn->listener->kind : 0);
+        co->nargs = 1;
+    } else if (phase == KGW_PH_ERROR) {
+        lua_pushinteger(co->L, r->err_status);
+        co->nargs = 1;
+    }
+    return kgw_co_run(co);
+}
+
+static bool has_threads(kgw_req_t *r) { return !kgw_list_is_empty(&r->cos); }
+
+/* The phase is over when its entry and all its light threads are. */
+static void on_phase_end(kgw_co_t *co, enum kgw_co_end how)
+{
+    kgw_req_t *r = co->req;
+    bool is_main = r->vm_data == co;
+    if (is_main) {
+        r->vm_data = NULL;
+        if (co->abandon_wanted && how == KGW_CO_DROPPED) {
+            int rc = start(r, co->phase, KGW_ENTRY_ACCESS_RESUME);
+            if (rc == KGW_AGAIN) return;
+            return;
+        }
+        if (how == KGW_CO_DROPPED && !co->exit_wanted) { /* aborted */
+            r->phase_rc = KGW_OK;
+            return;
+        }
+        r->vm_rc = how == KGW_CO_FAILED ? KGW_ERROR : KGW_OK;
+    }
+    if (r->vm_data && !co->exit_wanted) return;
+    if (has_threads(r) && !co->exit_wanted) return;
+    if (co->exit_wanted) kgw_hooks.abort(r);
+    if (r->phase_rc != KGW_AGAIN) return;
+    r->phase_rc = r->vm_rc;
+    if (r->phase_running) kgw_req_wake(r);
+}
+
+static int run(kgw_req_t *r, unsigned phase)
+{
+    bool may_wait = phase & (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_BALANCER | KGW_PH_RESPONSE | KGW_PH_CONTENT | KGW_PH_ERROR);
+    r->vm_rc = KGW_OK;
+    start(r, phase, entry_of(phase));
+    if (r->phase_rc == KGW_AGAIN && !may_wait) {
+        KGW_LOG(KGW_LOG_ERR, "attempt to yield in a phase that cannot wait");
+        kgw_hooks.abort(r);
+        return KGW_ERROR;
+    }
+    return r->phase_rc;
+}
+
+static int chunk(kgw_req_t *r, kgw_chain_t *in, kgw_chain_t *out, bool *last)
+{
+    r->filter_in = in;
+    r->filter_out = out;
+    r->filter_last = *last;
+    r->filter_touched = false;
+    int rc = run(r, KGW_PH_BODY_FILTER);
+    if (!r->filter_touched) kgw_chain_move(out, in);
+    else kgw_chain_clear(in);
+    *last = r->filter_last;
+    r->filter_in = r->filter_out = NULL;
+    return rc;
+}
+
+static void abort_cos(kgw_req_t *r)
+{
+    kgw_list_foreach_safe(n, &r->cos) kgw_co_drop(container_of(n, kgw_co_t, req_node));
+}
+
+static void release(kgw_req_t *r)
+{
+    if (!r->ctx_used) return;
+    lua_State *L = kgw_vm->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_RELEASE]);
+    lua_pushinteger(L, r->slot);
+    lua_call(L, 1, 0);
+}
+
+/* Certificate phase: a co without a req; the handshake waits for its end. */
+static void on_cert_end(kgw_co_t *co, enum kgw_co_end how)
+{
+    kgw_tls_t *tls = co->user;
+    kgw_slot_put(co->slot);
+    if (!tls) return;
+    tls->co_data = NULL;
+    int rc = how == KGW_CO_FAILED ? KGW_ERROR : KGW_OK;
+    if (tls->is_suspended) kgw_tls_resume(tls, rc);
+    else tls->co_rc = rc;
+}
+
+static int cert(void *p)
+{
+    kgw_tls_t *tls = p;
+    if (!(kgw_hooked_phases & KGW_PH_CERT)) return KGW_OK;
+    kgw_co_t *co = kgw_co_new(NULL, KGW_PH_CERT, kgw_slot_get());
+    co->user = tls;
+    co->on_end = on_cert_end;
+    tls->co_data = co;
+    tls->co_rc = KGW_OK;
+    kgw_cur_tls = tls;
+    lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_CERT]);
+    int rc = kgw_co_run(co);
+    kgw_cur_tls = NULL;
+    return rc == KGW_AGAIN ? KGW_AGAIN : tls->co_rc;
+}
+
+kgw_tls_t *kgw_cur_tls;
+
+void kgw_vm_install_hooks(void) { kgw_hooks = (kgw_hooks_t){run, chunk, abort_cos, release, cert}; }
