@@ -146,3 +146,29 @@ int kgw_ffi_sock_peek(void *s, kgw_ffi_str_t *out);
 int kgw_ffi_sock_keepalive(void *s, double idle_s, int max, kgw_ffi_str_t *err);
 int kgw_ffi_sock_close(void *s);
 int kgw_ffi_sock_reused(void *s);
+
+/* large configurations (clustering): gunzip and cut in a helper thread; hashes are XXH3 of an item's bytes */
+typedef struct { kgw_ffi_str_t name, value; uint32_t first, cnt; uint8_t depth, kind; } kgw_ffi_section_t;
+typedef struct { uint64_t off, hash; uint32_t len, unused; } kgw_ffi_item_t;
+void *kgw_ffi_unpack_new(const char *ptr, size_t len, double max);
+int kgw_ffi_unpack_begin(void *u);
+int kgw_ffi_unpack_run(void *u);
+int kgw_ffi_unpack_result(void *u, kgw_ffi_str_t *err);
+const kgw_ffi_section_t *kgw_ffi_unpack_sections(void *u, uint32_t *cnt);
+const kgw_ffi_item_t *kgw_ffi_unpack_items(void *u, const char **text);
+void kgw_ffi_unpack_free(void *u);
+int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_len);
+
+/* the durable store; err is 160 bytes */
+void *kgw_ffi_store_open(const char *folder, double map_size, int read_only, char *err);
+void kgw_ffi_store_close(void *s);
+int kgw_ffi_store_get(void *s, const char *key, size_t len, kgw_ffi_str_t *value, char *err);
+int kgw_ffi_store_seek(void *s, const char *key, size_t len, int after, kgw_ffi_str_t *found, kgw_ffi_str_t *value, char *err);
+void kgw_ffi_store_release(void *s);
+void *kgw_ffi_batch_new(void *s);
+int kgw_ffi_batch_put(void *b, const char *key, size_t len, const char *value, size_t value_len);
+int kgw_ffi_batch_delete(void *b, const char *key, size_t len);
+int kgw_ffi_batch_begin(void *b);
+int kgw_ffi_batch_run(void *b);
+int kgw_ffi_batch_result(void *b, kgw_ffi_str_t *err);
+void kgw_ffi_batch_free(void *b);

@@ -1,0 +1,47 @@
+/*
+ * Gunzips a configuration message and finds its entities in a helper thread, so that the loop never stalls on either: megabytes of
+ * JSON become spans with a 64-bit hash each. Made by clustering (Lua), freed by it; the coroutine that began it waits.
+ * Bounded: an inflated size above `max` ends with an error (gzip bombs).
+ */
+#ifndef KGW_VM_UNPACK_H
+#define KGW_VM_UNPACK_H
+
+#include "http/json_split.h"
+#include "vm/co.h"
+
+/* depth 0: a member of the message; depth 1: a member of its "config_table". Items are the elements of an array value. */
+typedef struct {
+    kgw_str_t name, value;
+    uint32_t first, cnt;
+    uint8_t depth, kind;
+} kgw_unpack_section_t;
+
+typedef struct {
+    uint64_t off, hash; /* span in the text, XXH3 of its bytes */
+    uint32_t len, unused;
+} kgw_unpack_item_t;
+
+typedef struct kgw_unpack {
+    uv_work_t work;
+    kgw_op_t op;
+    char *in;
+    size_t in_len, max;
+    char *text;
+    size_t text_len;
+    kgw_unpack_section_t *sections;
+    uint32_t section_cnt, section_cap;
+    kgw_unpack_item_t *items;
+    uint32_t item_cnt, item_cap;
+    char err[160];
+    bool is_running, is_orphan, is_failed;
+} kgw_unpack_t;
+
+/* Copies the input. gzip or plain JSON (told by its first bytes). */
+kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max);
+/* Begins; the current co waits for it. KGW_AGAIN, or KGW_ERROR when it cannot start. */
+int kgw_unpack_begin(kgw_unpack_t *u) KGW_MUST_CHECK;
+/* The same in place (no loop yet: the master at start). KGW_ERROR: u->err. */
+int kgw_unpack_run(kgw_unpack_t *u) KGW_MUST_CHECK;
+void kgw_unpack_free(kgw_unpack_t *u);
+
+#endif
