@@ -113,6 +113,26 @@ static kgw_tls_ctx_t *wrap(SSL_CTX *c)
     return ctx;
 }
 
+/* The result stays in SSL_get_verify_result; whoever answers the request decides (nginx: optional_no_ca). */
+static int on_client_cert(int ok, X509_STORE_CTX *x)
+{
+    (void)ok;
+    (void)x;
+    return 1;
+}
+
+static bool add_cas(SSL_CTX *c, const char *path_or_pem);
+
+/* Resumed sessions would skip the question, so listeners that ask give no tickets. */
+static bool ask_client_cert(SSL_CTX *c, const kgw_tls_server_conf_t *s)
+{
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER, on_client_cert);
+    SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(c, 0);
+    if (s->client_verify_depth) SSL_CTX_set_verify_depth(c, s->client_verify_depth);
+    return !s->client_ca || !*s->client_ca || add_cas(c, s->client_ca);
+}
+
 kgw_tls_ctx_t *kgw_tls_ctx_server(const kgw_tls_server_conf_t *s, char *err, size_t err_len)
 {
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
@@ -127,7 +147,9 @@ kgw_tls_ctx_t *kgw_tls_ctx_server(const kgw_tls_server_conf_t *s, char *err, siz
     SSL_CTX_set_session_id_context(c, id, sizeof(id) - 1);
     SSL_CTX_set_timeout(c, s->session_timeout_s);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-    if (!s->session_tickets) {
+    if (s->ask_client_cert) {
+        if (!ask_client_cert(c, s)) return fail(c, err, err_len, "cannot load the certificates that clients are verified with");
+    } else if (!s->session_tickets) {
         SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(c, 0);
     } else if (s->ticket_keys) {
@@ -138,16 +160,10 @@ kgw_tls_ctx_t *kgw_tls_ctx_server(const kgw_tls_server_conf_t *s, char *err, siz
     return wrap(c);
 }
 
-static bool load_cas(SSL_CTX *c, const kgw_tls_client_conf_t *s)
+static bool add_cas(SSL_CTX *c, const char *path_or_pem)
 {
-    if (s->store) {
-        SSL_CTX_set1_cert_store(c, s->store);
-        return true;
-    }
-    if (!s->ca_file || !*s->ca_file) return true;
-    if (strcmp(s->ca_file, "system") == 0) return SSL_CTX_set_default_verify_paths(c) == 1;
-    if (!strstr(s->ca_file, "-----BEGIN")) return SSL_CTX_load_verify_file(c, s->ca_file) == 1;
-    BIO *b = BIO_new_mem_buf(s->ca_file, -1);
+    if (!strstr(path_or_pem, "-----BEGIN")) return SSL_CTX_load_verify_file(c, path_or_pem) == 1;
+    BIO *b = BIO_new_mem_buf(path_or_pem, -1);
     X509 *x;
     bool any = false;
     while ((x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
@@ -157,6 +173,17 @@ static bool load_cas(SSL_CTX *c, const kgw_tls_client_conf_t *s)
     ERR_clear_error();
     BIO_free(b);
     return any;
+}
+
+static bool load_cas(SSL_CTX *c, const kgw_tls_client_conf_t *s)
+{
+    if (s->store) {
+        SSL_CTX_set1_cert_store(c, s->store);
+        return true;
+    }
+    if (!s->ca_file || !*s->ca_file) return true;
+    if (strcmp(s->ca_file, "system") == 0) return SSL_CTX_set_default_verify_paths(c) == 1;
+    return add_cas(c, s->ca_file);
 }
 
 kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *s, char *err, size_t err_len)

@@ -24,6 +24,9 @@ typedef struct {
     const char *certs[4];       /* PEM text or path */
     const char *keys[4];
     unsigned cert_cnt;
+    bool ask_client_cert;       /* request a client certificate; the handshake never fails over it: SSL_get_verify_result tells the result */
+    const char *client_ca;      /* PEM text or path it must chain to, NULL: any is taken */
+    int client_verify_depth;    /* 0: OpenSSL's default */
     const void *ticket_keys;    /* 3 x 80 bytes (name 16, hmac 32, aes 32): first encrypts; NULL = OpenSSL's own */
 } kgw_tls_server_conf_t;
 

@@ -27,6 +27,7 @@ static int kind_of(const char *s)
     if (!s || strcmp(s, "proxy") == 0) return KGW_L_PROXY;
     if (strcmp(s, "admin") == 0) return KGW_L_ADMIN;
     if (strcmp(s, "status") == 0) return KGW_L_STATUS;
+    if (strcmp(s, "cluster") == 0) return KGW_L_CLUSTER;
     return -1;
 }
 
@@ -191,6 +192,9 @@ static int server_ctx(kgw_listener_t *l, const char *what, char *err, size_t err
     conf.session_tickets = kgw_settings_bool("ssl.session_tickets", true);
     conf.session_timeout_s = (uint32_t)kgw_settings_int("ssl.session_timeout", 86400);
     conf.ticket_keys = ticket_keys;
+    conf.ask_client_cert = l->kind == KGW_L_CLUSTER;
+    conf.client_ca = conf.ask_client_cert ? get("ssl_cluster.client_ca") : NULL;
+    conf.client_verify_depth = (int)kgw_settings_int("ssl_cluster.client_verify_depth", 0);
     for (unsigned i = 0; i < 4; i++) {
         conf.certs[i] = kgw_settings_getf("%s.certs.%u", what, i + 1);
         conf.keys[i] = kgw_settings_getf("%s.keys.%u", what, i + 1);
@@ -213,7 +217,7 @@ int kgw_conf_make_tls(kgw_conf_t *c, char *err, size_t err_len)
     for (unsigned i = 0; i < c->listener_cnt; i++) {
         kgw_listener_t *l = &c->listeners[i];
         if (!l->is_ssl) continue;
-        const char *what = l->kind == KGW_L_ADMIN ? "ssl_admin" : l->kind == KGW_L_STATUS ? "ssl_status" : "ssl";
+        const char *what = l->kind == KGW_L_ADMIN ? "ssl_admin" : l->kind == KGW_L_STATUS ? "ssl_status" : l->kind == KGW_L_CLUSTER ? "ssl_cluster" : "ssl";
         if (server_ctx(l, what, err, err_len) != KGW_OK) return KGW_ERROR;
     }
     kgw_tls_client_conf_t client = {0};
