@@ -9,6 +9,11 @@ typedef struct { void *req; void *co; uint32_t phase; uint32_t slot; } kgw_ffi_c
 /* boot and process */
 const kgw_ffi_cur_t *kgw_ffi_cur(void);
 void kgw_ffi_boot_set(const char *key, const char *value, size_t len);
+void kgw_ffi_boot_clear(void);
+/* A self-signed certificate and its key as PEM; kind: 0 RSA 2048, 1 P-256, 2 P-384. The texts live until the next call.
+   ..._later makes them in a process of its own and writes two files, the key first. */
+int kgw_ffi_self_signed(int kind, const char *name, int days, kgw_ffi_str_t *cert, kgw_ffi_str_t *key);
+int kgw_ffi_self_signed_later(int kind, const char *name, int days, const char *cert_path, const char *key_path);
 int kgw_ffi_boot_log(const char *path, int level);
 int kgw_ffi_worker_id(void);
 int kgw_ffi_worker_count(void);

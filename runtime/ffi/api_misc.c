@@ -17,6 +17,8 @@
 const kgw_ffi_cur_t *kgw_ffi_cur(void) { return (const kgw_ffi_cur_t *)&kgw_cur; }
 void kgw_ffi_boot_set(const char *key, const char *value, size_t len) { kgw_settings_set(key, value, len); }
 
+void kgw_ffi_boot_clear(void) { kgw_settings_clear(); }
+
 int kgw_ffi_boot_log(const char *path, int level)
 {
     kgw_log_level = level;
