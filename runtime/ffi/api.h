@@ -45,6 +45,7 @@ int kgw_ffi_normalize(const char *ptr, size_t len, char *out, size_t *out_len);
 /* the request */
 int kgw_ffi_var_id(const char *name, size_t len);
 int kgw_ffi_var_get(int id, kgw_ffi_str_t *out);
+int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out);
 int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear);
 int kgw_ffi_req_header(const char *name, size_t len, kgw_ffi_str_t *out);
 int kgw_ffi_hdr_first(int of_response, const char *name, size_t len, kgw_ffi_str_t *out, int *more);
@@ -104,7 +105,7 @@ int kgw_ffi_sleep(double seconds);
 void kgw_ffi_timer_start(uint32_t id, double seconds);
 int kgw_ffi_timer_stop(uint32_t id);
 int kgw_ffi_timer_count(int running);
-void *kgw_ffi_thread_spawn(void);
+int kgw_ffi_thread_kill(void *thread);
 int kgw_ffi_dns_query(const char *name, int type);
 int kgw_ffi_dns_result(int i, int *type, uint32_t *ttl, kgw_ffi_str_t *name, kgw_ffi_str_t *target, int *port, int *priority, int *weight);
 void *kgw_ffi_wait_new(void);

@@ -186,13 +186,20 @@ static bool load_cas(SSL_CTX *c, const kgw_tls_client_conf_t *s)
     return add_cas(c, s->ca_file);
 }
 
-kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *s, char *err, size_t err_len)
+kgw_tls_ctx_t *kgw_tls_ctx_cached(const char *key)
 {
     for (cached_t *e = cache; e; e = e->next) {
         if (strcmp(e->key, key) != 0) continue;
         e->ctx->refs++;
         return e->ctx;
     }
+    return NULL;
+}
+
+kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *s, char *err, size_t err_len)
+{
+    kgw_tls_ctx_t *known = kgw_tls_ctx_cached(key);
+    if (known) return known;
     SSL_CTX *c = SSL_CTX_new(TLS_client_method());
     if (!c) return fail(NULL, err, err_len, "cannot make a TLS context");
     set_protocols(c, s->protocols);

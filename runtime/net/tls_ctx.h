@@ -44,6 +44,8 @@ typedef struct {
 kgw_tls_ctx_t *kgw_tls_ctx_server(const kgw_tls_server_conf_t *c, char *err, size_t err_len);
 /* key: text that stands for these settings; the same key gives the same ctx (referenced for the caller). */
 kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *c, char *err, size_t err_len);
+/* What kgw_tls_ctx_client made for this key (referenced for the caller), NULL when nothing was. */
+kgw_tls_ctx_t *kgw_tls_ctx_cached(const char *key);
 void kgw_tls_ctx_unref(kgw_tls_ctx_t *ctx);
 
 #endif

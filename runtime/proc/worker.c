@@ -133,6 +133,7 @@ void kgw_worker_run(const kgw_worker_start_t *start)
     if (kgw_privs_drop(conf->user, conf->group) != KGW_OK) exit(2);
     if (kgw_loop_init(&loop) != KGW_OK) exit(2);
     catch_signals();
+    kgw_access_log_init();
     kgw_upstream_init_worker(&loop);
     kgw_conn_init_worker(&loop);
     if (kgw_dns_start(&loop, conf->dns_servers[0] ? conf->dns_servers : NULL, conf->dns_timeout_ms, conf->dns_tries) != KGW_OK)

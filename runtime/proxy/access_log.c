@@ -102,3 +102,21 @@ void kgw_access_log(kgw_req_t *r)
     n = (size_t)snprintf(text, sizeof(text), " kong_request_id: \"%.32s\"\n", r->id_hex);
     add(text, n);
 }
+
+/* What nginx adds to an error log line about a request. */
+static size_t suffix(char *out, size_t max)
+{
+    kgw_req_t *r = kgw_req_now;
+    if (!r || max < 64) return 0;
+    char addr[KGW_ADDR_STRLEN];
+    size_t n = kgw_addr_ip(&r->client_addr, addr);
+    int at = snprintf(out, max, ", client: %.*s, server: kong, request: \"%.*s %.*s HTTP/%u.%u\"", (int)n, addr, (int)r->in.method.len, r->in.method.len ? r->in.method.ptr : "",
+                       r->in.target.len > 512 ? 512 : (int)r->in.target.len, r->in.target.len ? r->in.target.ptr : "", r->in.major, r->in.minor);
+    if (at < 0 || (size_t)at >= max) return max - 1;
+    kgw_hdr_t *host = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_HOST);
+    if (host) at += snprintf(out + at, max - (size_t)at, ", host: \"%.*s\"", host->value.len > 128 ? 128 : (int)host->value.len, host->value.ptr);
+    if ((size_t)at < max) at += snprintf(out + at, max - (size_t)at, ", request_id: \"%.32s\"", r->id_hex);
+    return (size_t)at < max ? (size_t)at : max - 1;
+}
+
+void kgw_access_log_init(void) { kgw_log_suffix = suffix; }

@@ -4,6 +4,8 @@
 
 #include "base/kgw.h"
 
+/* Error log lines name the request that is worked on. Once per process. */
+void kgw_access_log_init(void);
 int kgw_access_log_open(const char *path);
 int kgw_access_log_reopen(void);
 /* Writes what was collected; before every poll and at exit. */

@@ -147,6 +147,7 @@ static void on_head(kgw_conn_t *c, kgw_req_t *r)
     const char *why = NULL;
     r->head_block = kgw_block_ref(c->in);
     r->request_bytes = c->h1.head_len;
+    r->raw_head = kgw_str(r->in.method.ptr, c->h1.head_len);
     int status = check_target(r, &why);
     if (!status) status = check_host(r, &why);
     if (status) {

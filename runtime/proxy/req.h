@@ -85,7 +85,8 @@ struct kgw_req {
     bool is_trusted;      /* the TCP peer is in trusted_ips */
     bool is_internal_api; /* admin or status listener: CONTENT phase instead of proxying */
     uint8_t method_sent;  /* unused unless Lua changed the method */
-    uint32_t request_bytes; /* head bytes as received */
+    uint32_t request_bytes; /* head and body bytes as received */
+    kgw_str_t raw_head;   /* the head as received, in head_block */
 
     /* what Lua decided */
     bool request_buffering, response_buffering; /* route flags; default true */
@@ -149,6 +150,9 @@ struct kgw_req {
 /* One line of the access log (access_log.c). */
 void kgw_access_log(kgw_req_t *r);
 
+/* The request whose step or Lua phase runs now, NULL outside; for the error log. */
+extern kgw_req_t *kgw_req_now;
+
 /* lifetime (req.c) */
 kgw_req_t *kgw_req_new(kgw_conn_t *conn);
 static inline void kgw_req_ref(kgw_req_t *r) { r->refs++; }
@@ -180,6 +184,8 @@ void kgw_req_on_timeout(kgw_req_t *r);
 void kgw_req_writable(kgw_req_t *r);
 /* Collects the whole body. KGW_OK: it is whole; KGW_AGAIN: r->body_ready(r, rc) will be called; KGW_ERROR: the client is gone. */
 int kgw_req_read_body(kgw_req_t *r) KGW_MUST_CHECK;
+/* (Re)starts client_body_timeout for a body that a Lua phase waits for. */
+void kgw_req_body_timer(kgw_req_t *r);
 /* Replaces the body. */
 void kgw_req_set_body(kgw_req_t *r, const char *ptr, size_t len);
 /* Reads and drops what is left of it. */

@@ -26,6 +26,7 @@ static void whole(kgw_req_t *r)
     if (r->body_ready) {
         void (*fn)(kgw_req_t *, int) = r->body_ready;
         r->body_ready = NULL;
+        kgw_timer_stop(kgw_proxy_loop, &r->timer);
         fn(r, KGW_OK);
     }
     if (r->step == KGW_STEP_BODY_IN) kgw_req_wake(r);
@@ -89,7 +90,7 @@ void kgw_req_on_body(kgw_req_t *r, kgw_block_t *block, const char *ptr, size_t l
         if (r->conn && b->mem.bytes >= KGW_IO_HIGH) r->conn->ops->want_body(r, false);
         return;
     }
-    if (kgw_timer_is_running(&r->timer) && r->step == KGW_STEP_BODY_IN) kgw_timer_start(kgw_proxy_loop, &r->timer, kgw_proxy_conf.body_timeout_ms);
+    if (kgw_timer_is_running(&r->timer) && b->kind == KGW_BODY_READING) kgw_req_body_timer(r);
     uint32_t limit = r->is_internal_api ? 10u << 20 : kgw_proxy_conf.body_buffer;
     if (b->kind == KGW_BODY_READING && b->seen > limit && spill(r) != KGW_OK) fail(r, 500, "cannot buffer the request body");
 }
@@ -108,6 +109,8 @@ void kgw_req_on_body_end(kgw_req_t *r)
         kgw_peer_pump(r);
     }
 }
+
+void kgw_req_body_timer(kgw_req_t *r) { kgw_timer_start(kgw_proxy_loop, &r->timer, kgw_proxy_conf.body_timeout_ms); }
 
 int kgw_req_read_body(kgw_req_t *r)
 {

@@ -47,6 +47,7 @@ static const struct {
     STEP(END, 0),
 };
 
+kgw_req_t *kgw_req_now;
 const char *kgw_step_name(unsigned step) { return step < KGW_STEP__COUNT ? steps[step].name : "?"; }
 
 static int kgw_req_goto(kgw_req_t *r, enum kgw_step to)
@@ -66,6 +67,8 @@ void kgw_req_wake(kgw_req_t *r)
         return;
     }
     kgw_req_ref(r);
+    kgw_req_t *before = kgw_req_now;
+    kgw_req_now = r;
     r->is_running = true;
     int rc;
     do {
@@ -73,6 +76,7 @@ void kgw_req_wake(kgw_req_t *r)
         rc = steps[r->step].run(r);
     } while (rc == STEP_NEXT || (rc == STEP_WAIT && r->is_woken));
     r->is_running = false;
+    kgw_req_now = before;
     kgw_req_unref(r);
 }
 
@@ -431,6 +435,10 @@ void kgw_req_fail(kgw_req_t *r, unsigned status, const char *why)
 
 void kgw_req_on_timeout(kgw_req_t *r)
 {
+    if (r->body.kind == KGW_BODY_READING && (r->step == KGW_STEP_REWRITE || r->step == KGW_STEP_ACCESS)) { /* Lua waits for the body */
+        kgw_req_fail(r, 408, "client timed out sending its body");
+        return;
+    }
     switch (r->step) {
     case KGW_STEP_BODY_IN: kgw_req_fail(r, 408, "client timed out sending its body"); break;
     case KGW_STEP_CONNECT: kgw_upstream_on_fail(r, KGW_OUT_CONNECT_TIMEOUT, "timed out while connecting to upstream"); break;

@@ -57,10 +57,12 @@ kgw_co_t *kgw_co_new(kgw_req_t *req, unsigned phase, uint32_t slot)
     return co;
 }
 
+/* on_end sees the values that the co returned on co->L; the thread is used again only after it. */
 static void finish(kgw_co_t *co, enum kgw_co_end how)
 {
     kgw_list_remove(&co->node);
     kgw_list_remove(&co->req_node);
+    if (co->on_end) co->on_end(co, how);
     if (how == KGW_CO_DONE && spare_cnt < THREADS_KEPT) {
         lua_settop(co->L, 0);
         spare[spare_cnt].L = co->L;
@@ -68,7 +70,6 @@ static void finish(kgw_co_t *co, enum kgw_co_end how)
     } else {
         luaL_unref(main_L, LUA_REGISTRYINDEX, co->ref);
     }
-    if (co->on_end) co->on_end(co, how);
     if (co->req) kgw_req_unref(co->req);
     kgw_co_live_cnt--;
     kgw_freelist_put(&co_list, co);
@@ -99,13 +100,15 @@ int kgw_co_run(kgw_co_t *co)
     int nargs = co->nargs;
     co->nargs = 0;
     uint64_t start = kgw_clock_mono_us();
+    kgw_req_t *now_before = kgw_req_now;
+    kgw_req_now = co->req;
     int rc = lua_resume(co->L, nargs);
+    kgw_req_now = now_before;
     uint64_t took = kgw_clock_mono_us() - start;
     kgw_cur = before;
     co->is_running = false;
     if (unlikely(took > HOG_US)) log_hog(co, took);
     if (rc == 0) {
-        if (!co->parent) lua_settop(co->L, 0);
         finish(co, KGW_CO_DONE);
         return KGW_OK;
     }

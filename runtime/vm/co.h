@@ -31,11 +31,13 @@ struct kgw_co {
     bool exit_wanted;      /* the next yield ends it (ngx.exit) */
     bool abandon_wanted;   /* the next yield drops it and access_resume goes on */
     int nargs;
+    int exit_code;         /* ngx.exit outside a request (certificate phase) */
     kgw_op_t *op;
     kgw_co_t *parent;      /* light threads */
     kgw_list_t node;       /* ready queue */
     kgw_list_t req_node;   /* r->cos */
     void (*on_end)(kgw_co_t *co, enum kgw_co_end how);
+    void (*thread_end)(kgw_co_t *co, enum kgw_co_end how); /* on_end of the light threads it spawns */
     void *user;
     uint64_t id;
 };

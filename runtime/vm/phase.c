@@ -25,7 +25,7 @@ static void on_phase_end(kgw_co_t *co, enum kgw_co_end how);
 static int start(kgw_req_t *r, unsigned phase, int entry)
 {
     kgw_co_t *co = kgw_co_new(r, phase, r->slot);
-    co->on_end = on_phase_end;
+    co->on_end = co->thread_end = on_phase_end;
     r->vm_data = co;
     r->phase_rc = KGW_AGAIN;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[entry]);
@@ -59,9 +59,17 @@ static void on_phase_end(kgw_co_t *co, enum kgw_co_end how)
         }
         r->vm_rc = how == KGW_CO_FAILED ? KGW_ERROR : KGW_OK;
     }
-    if (r->vm_data && !co->exit_wanted) return;
-    if (has_threads(r) && !co->exit_wanted) return;
-    if (co->exit_wanted) kgw_hooks.abort(r);
+    if (co->exit_wanted) {
+        int rc = r->phase_rc;
+        kgw_hooks.abort(r);
+        if (r->vm_data) { /* the entry runs below us; its end finishes the phase */
+            ((kgw_co_t *)r->vm_data)->exit_wanted = true;
+            return;
+        }
+        r->phase_rc = rc;
+    } else if (r->vm_data || has_threads(r)) {
+        return;
+    }
     if (r->phase_rc != KGW_AGAIN) return;
     r->phase_rc = r->vm_rc;
     if (r->phase_running) kgw_req_wake(r);
@@ -94,9 +102,21 @@ static int chunk(kgw_req_t *r, kgw_chain_t *in, kgw_chain_t *out, bool *last)
     return rc;
 }
 
+/* Ends of coroutines may drop further ones, so the list is looked at afresh each time; one that runs is only marked. */
 static void abort_cos(kgw_req_t *r)
 {
-    kgw_list_foreach_safe(n, &r->cos) kgw_co_drop(container_of(n, kgw_co_t, req_node));
+    for (;;) {
+        kgw_co_t *victim = NULL;
+        kgw_list_foreach(n, &r->cos)
+        {
+            kgw_co_t *co = container_of(n, kgw_co_t, req_node);
+            if (co->is_killed) continue;
+            victim = co;
+            break;
+        }
+        if (!victim) return;
+        kgw_co_drop(victim);
+    }
 }
 
 static void release(kgw_req_t *r)
@@ -115,7 +135,7 @@ static void on_cert_end(kgw_co_t *co, enum kgw_co_end how)
     kgw_slot_put(co->slot);
     if (!tls) return;
     tls->co_data = NULL;
-    int rc = how == KGW_CO_FAILED ? KGW_ERROR : KGW_OK;
+    int rc = how == KGW_CO_FAILED || co->exit_code == KGW_ERROR ? KGW_ERROR : KGW_OK;
     if (tls->is_suspended) kgw_tls_resume(tls, rc);
     else tls->co_rc = rc;
 }

@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/freelist.h"
 #include "base/log.h"
+#include "net/dns.h"
 #include "proxy/conn.h"
+#include "proxy/peer.h"
 #include "vm/co.h"
 
 kgw_vm_t *kgw_vm;
@@ -92,6 +94,7 @@ kgw_vm_t *kgw_vm_new(void)
     lua_pop(L, 1);
     lua_pushstring(L, kgw_vm_root());
     lua_setglobal(L, "KGW_ROOT");
+    kgw_native_open(L);
     kgw_vm = vm;
     kgw_cur.phase = KGW_PH_INIT;
     return vm;
@@ -115,21 +118,32 @@ static int fetch_entries(kgw_vm_t *vm)
     return KGW_OK;
 }
 
-bool kgw_vm_main(kgw_vm_t *vm, int argc, char **argv, int *exit_code)
+kgw_vm_verdict_t kgw_vm_main(kgw_vm_t *vm, int argc, char **argv)
 {
+    kgw_vm_verdict_t v = {KGW_VM_EXIT, 1, NULL, argc};
     lua_State *L = vm->L;
-    *exit_code = 1;
-    if (require(L, "kgw.main") != KGW_OK) return false;
+    if (require(L, "kgw.main") != KGW_OK) return v;
     lua_createtable(L, argc, 1);
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);
         lua_rawseti(L, -2, i);
     }
-    if (call(L, 1, 2) != KGW_OK) return false;
-    *exit_code = (int)lua_tointeger(L, -2);
-    bool run = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), "run") == 0;
-    lua_pop(L, 2);
-    return run && fetch_entries(vm) == KGW_OK;
+    if (call(L, 1, 4) != KGW_OK) return v;
+    v.exit_code = (int)lua_tointeger(L, -4);
+    const char *then = lua_isstring(L, -3) ? lua_tostring(L, -3) : "";
+    bool is_run = strcmp(then, "run") == 0;
+    if (strcmp(then, "script") == 0) {
+        lua_pushvalue(L, -2);
+        v.path = lua_tostring(L, -1);
+        luaL_ref(L, LUA_REGISTRYINDEX); /* keeps the path's text */
+        int from = (int)lua_tointeger(L, -1);
+        v.args_from = from < argc ? from : argc;
+        v.then = v.path ? KGW_VM_SCRIPT : KGW_VM_EXIT;
+    }
+    lua_pop(L, 4);
+    if (is_run && fetch_entries(vm) == KGW_OK) v.then = KGW_VM_RUN;
+    else if (is_run) v.exit_code = 1;
+    return v;
 }
 
 kgw_vm_t *kgw_vm_reboot(const char *prefix)
@@ -197,7 +211,7 @@ bool kgw_vm_is_busy(kgw_vm_t *vm)
 static int file_exit;
 static void on_file_end(kgw_co_t *co, enum kgw_co_end how)
 {
-    file_exit = how == KGW_CO_FAILED ? 1 : co->user ? 1 : 0;
+    file_exit = how == KGW_CO_DONE ? (int)lua_tointeger(co->L, 1) : 1;
     kgw_loop_stop(kgw_vm->loop);
 }
 
@@ -205,6 +219,8 @@ int kgw_vm_run_file(kgw_vm_t *vm, const char *path, int argc, char **argv)
 {
     static kgw_loop_t loop;
     if (kgw_loop_init(&loop) != KGW_OK || fetch_entries(vm) != KGW_OK) return 1;
+    kgw_upstream_init_worker(&loop);
+    if (kgw_dns_start(&loop, NULL, 2000, 3) != KGW_OK) return 1;
     vm->loop = &loop;
     vm->worker_cnt = 1;
     vm->is_worker = true;

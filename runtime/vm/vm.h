@@ -28,8 +28,15 @@ extern kgw_vm_t *kgw_vm; /* the one of this process */
 const char *kgw_vm_root(void);
 kgw_vm_t *kgw_vm_new(void);
 void kgw_vm_free(kgw_vm_t *vm);
-/* Runs kgw.main with the command line. *exit_code is set; true: go on as the master. */
-bool kgw_vm_main(kgw_vm_t *vm, int argc, char **argv, int *exit_code);
+/* What kgw.main wants after it: `return code`, `return 0, "run"`, or `return 0, "script", path, n`: run the Lua file on a loop with
+ * the command line's arguments from the n-th on (0 is the program) as `arg`. */
+typedef struct {
+    enum { KGW_VM_EXIT, KGW_VM_RUN, KGW_VM_SCRIPT } then;
+    int exit_code;
+    const char *path; /* valid while the VM lives */
+    int args_from;
+} kgw_vm_verdict_t;
+kgw_vm_verdict_t kgw_vm_main(kgw_vm_t *vm, int argc, char **argv);
 /* Reload: boots from the prefix's saved configuration. NULL: it is wrong (logged). */
 kgw_vm_t *kgw_vm_reboot(const char *prefix);
 int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cnt) KGW_MUST_CHECK;
@@ -37,8 +44,10 @@ void kgw_vm_exiting(kgw_vm_t *vm);
 void kgw_vm_exit_worker(kgw_vm_t *vm);
 /* Timers or threads run that a drain should wait for. */
 bool kgw_vm_is_busy(kgw_vm_t *vm);
-/* Runs a Lua file on a loop of its own as a timer-like coroutine; returns its exit code. */
+/* Runs a Lua file on a loop of its own as a timer-like coroutine; returns the integer the file returned (0 when none), 1 on an error. */
 int kgw_vm_run_file(kgw_vm_t *vm, const char *path, int argc, char **argv);
+/* Makes the Lua module kgw.native (native.c): what needs Lua values and so cannot go through the FFI. */
+void kgw_native_open(lua_State *L);
 void kgw_vm_install_hooks(void); /* phase.c */
 uint32_t kgw_slot_get(void);     /* a slot for a timer's ngx.ctx */
 void kgw_slot_put(uint32_t slot);

@@ -1,0 +1,53 @@
+/* The response: status, output, ngx.exit. */
+#include "ffi/ffi.h"
+
+int kgw_ffi_status_get(void) { return cur_req() ? cur_req()->out.status : 0; }
+
+int kgw_ffi_status_set(int status, const char *reason, size_t len)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    if (r->head_is_out) return KGW_DECLINED;
+    r->out.status = (uint16_t)status;
+    r->out.reason = len ? kgw_arena_copy(&r->arena, (kgw_str_t){reason, len}) : KGW_STR_NULL;
+    return KGW_OK;
+}
+
+int kgw_ffi_headers_sent(void) { return cur_req() && cur_req()->headers_sent; }
+
+int kgw_ffi_print(const char *ptr, size_t len)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    if (!r->out.status) r->out.status = 200;
+    return kgw_resp_print(r, ptr, len);
+}
+
+int kgw_ffi_send_headers(void)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    if (!r->out.status) r->out.status = 200;
+    return kgw_resp_flush(r);
+}
+
+#define MAY_WAIT (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_RESPONSE | KGW_PH_CONTENT | KGW_PH_ERROR | KGW_PH_BALANCER)
+
+void kgw_ffi_exit(int code)
+{
+    kgw_co_t *co = kgw_cur.co;
+    if (!co) return;
+    if (co->req) kgw_resp_exit(co->req, code);
+    else if (kgw_cur_tls && code != KGW_OK) co->exit_code = code;
+    if (!co->req || (co->phase & MAY_WAIT)) co->exit_wanted = true;
+}
+
+void kgw_ffi_abandon(void)
+{
+    if (kgw_cur.co) kgw_cur.co->abandon_wanted = true;
+}
+
+void kgw_ffi_resp_clear(void)
+{
+    if (cur_req()) kgw_resp_clear(cur_req());
+}
