@@ -136,7 +136,8 @@ int kgw_ffi_match_input(kgw_ffi_str_t *method, kgw_ffi_str_t *host, kgw_ffi_str_
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
     put(method, r->in.method);
-    put(host, r->host);
+    kgw_hdr_t *h = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_HOST);
+    put(host, h ? h->value : r->host);
     put(path, r->path);
     *is_tls = r->conn && r->conn->is_tls;
     put(sni, KGW_STR_NULL);

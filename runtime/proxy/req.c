@@ -55,6 +55,8 @@ kgw_req_t *kgw_req_new(kgw_conn_t *conn)
     r->host_port = -1;
     r->request_buffering = r->response_buffering = true;
     r->exit_code = -1000;
+    r->target.keepalive_idle_ms = kgw_proxy_conf.upstream_idle_ms;
+    r->target.keepalive_max = kgw_proxy_conf.upstream_max_requests;
     kgw_hdrs_init(&r->out.hdrs, &r->arena);
     kgw_timer_init(&r->timer, on_timer);
     r->start_us = kgw_clock_mono_us();

@@ -16,7 +16,9 @@ local index = {}
 local TILDE = byte("~")
 
 -- What has to be checked besides host and plain path; a candidate without any of these matches at once.
-local CHECK = { METHOD = 1, SNI = 2, HEADER = 4, REGEX = 8, SOURCE = 16, DESTINATION = 32 }
+local CHECK = {
+  METHOD = 1, SNI = 2, HEADER = 4, REGEX = 8, SOURCE = 16, DESTINATION = 32, EXPRESSION = 64, PROTOCOL = 128,
+}
 index.CHECK = CHECK
 
 
@@ -48,7 +50,8 @@ local function size_of(parts)
   local prefix_cnt, byte_cnt = 0, 0
   for i = 1, #parts do
     local part = parts[i]
-    local host_cnt = is_set(part.entry.route.hosts) and #part.entry.route.hosts or 1
+    local hosts_set = part.entry.route.hosts
+    local host_cnt = not part.is_expression and is_set(hosts_set) and #hosts_set or 1
     local paths = part.plain or part.regexes or part.paths
     local path_cnt, len = 1, 0
     if paths then
@@ -78,13 +81,18 @@ local function add_candidate(self, rank, part, pools)
   self.routes[rank] = route
   self.services[rank] = part.entry.service or false
   self.checks[rank] = 0
+  add_check(self, rank, self.tests, part.test or false, CHECK.EXPRESSION)
+  add_check(self, rank, self.protocols, part.protocols or false, CHECK.PROTOCOL)
+  if part.is_expression then
+    return
+  end
   add_check(self, rank, self.methods, attributes.methods(route, pools.methods), CHECK.METHOD)
   add_check(self, rank, self.snis, attributes.snis(route), CHECK.SNI)
   add_check(self, rank, self.headers, attributes.headers(route, self.is_compatible), CHECK.HEADER)
   add_check(self, rank, self.sources, attributes.addresses(route.sources), CHECK.SOURCE)
   add_check(self, rank, self.destinations, attributes.addresses(route.destinations), CHECK.DESTINATION)
-  if part.category then
-    self.categories[rank] = part.category
+  if self.sources[rank] or self.destinations[rank] then
+    self.wants_addresses = true
   end
 end
 
@@ -116,7 +124,7 @@ end
 
 local function add_paths(self, rank, part)
   local route = part.entry.route
-  local paths = compile_paths(part, self.is_compatible)
+  local paths = part.is_expression and {} or compile_paths(part, self.is_compatible)
   local has_regex = false
   for i = 1, #paths do
     has_regex = has_regex or paths[i].pattern ~= nil
@@ -127,7 +135,7 @@ local function add_paths(self, rank, part)
   -- Kept only where a request has to choose among them.
   self.paths[rank] = (has_regex or #paths > 1) and paths or false
 
-  if not is_set(route.hosts) then
+  if part.is_expression or not is_set(route.hosts) then
     return add_to_root(self, hosts.root_of_none(self.hosts), rank, false, part, paths)
   end
   for _, host in ipairs(route.hosts) do
@@ -150,11 +158,12 @@ function index.new(parts, is_compatible)
       return trie.new_root(prefixes)
     end),
     checks = ffi.new("uint8_t[?]", n + 1),
-    categories = ffi.new("uint8_t[?]", n + 1),
     routes = {}, services = {}, methods = {}, snis = {}, headers = {}, sources = {}, destinations = {},
+    tests = {}, protocols = {},
     paths = {},
     entry_host = {}, entry_path = {},
     prefix_max = 0,
+    wants_addresses = false,
   }
   local pools = { methods = {} }
   for rank = 1, n do

@@ -3,6 +3,7 @@
 -- Must never read ngx.* request data itself: everything comes in by argument.
 local attributes = require "kong.router.attributes"
 local compatible = require "kong.router.compatible"
+local expressions = require "kong.router.expressions"
 local ffi = require "ffi"
 local hosts = require "kong.router.hosts"
 local index = require "kong.router.index"
@@ -25,6 +26,12 @@ local router = {}
 local mt = { __index = router }
 
 local CHECK = index.CHECK
+local ORDERS = {
+  traditional_compatible = compatible.order,
+  traditional = traditional.order,
+  expressions = expressions.order,
+}
+local REGEX_OR_EXPRESSION = CHECK.REGEX + CHECK.EXPRESSION
 local END_RANK = 0x7fffffff
 local HIGH_BITS = bit.tobit(0x80808080)
 local HTTP_PROTOCOLS = { http = true, https = true, grpc = true, grpcs = true }
@@ -65,22 +72,28 @@ end
 function router.new(entries, opts)
   local flavor = opts and opts.flavor or "traditional_compatible"
   local subsystem = opts and opts.subsystem or "http"
-  if flavor == "expressions" then
-    return nil, "router flavor 'expressions' is not supported, use 'traditional_compatible' or 'traditional'"
-  end
-  if flavor ~= "traditional_compatible" and flavor ~= "traditional" then
+  local order = ORDERS[flavor]
+  if not order then
     return nil, "unknown router flavor: " .. tostring(flavor)
   end
 
-  local is_compatible = flavor == "traditional_compatible"
-  local order = is_compatible and compatible.order or traditional.order
-  local built, err = index.new(order(usable(entries, subsystem), subsystem), is_compatible)
+  local is_compatible = flavor ~= "traditional"
+  local parts, err = order(usable(entries, subsystem), subsystem)
+  if not parts then
+    return nil, err
+  end
+  local built
+  built, err = index.new(parts, is_compatible)
   if not built then
     return nil, err
   end
   return setmetatable({
     flavor = flavor,
     is_compatible = is_compatible,
+    -- What callers need not find out when no route asks for it.
+    wants_port = built.hosts.has_hosts or flavor == "expressions",
+    wants_addresses = built.wants_addresses or flavor == "expressions",
+    request = {},
     index = built,
     plain_matches = {},
     cursors = ffi.new("int32_t[?]", 64),
@@ -133,7 +146,27 @@ local function match_paths(self, entry, rank, path)
 end
 
 
+-- The match of an expression, or nil.
+local function match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
+                                get_header, get_query)
+  local request = self.request
+  local name, port = hosts.split_port(host or "")
+  request.method, request.path, request.protocol, request.sni = method, path, scheme, sni
+  request.host, request.dst_port = name, port or dst_port
+  request.src_ip, request.src_port, request.dst_ip = src_ip, src_port, dst_ip
+  request.get_header, request.get_query = get_header, get_query
+  request.segments, request.matched, request.captures = nil, nil, nil
+  if not self.index.tests[rank](request) then
+    return nil
+  end
+  return regex_match(self, entry, rank, request.matched, request.matched, request.captures)
+end
+
+
 local function passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  if band(checks, CHECK.PROTOCOL) ~= 0 and not built.protocols[rank][scheme] then
+    return false
+  end
   if band(checks, CHECK.METHOD) ~= 0 and not built.methods[rank][method] then
     return false
   end
@@ -202,7 +235,8 @@ end
 
 
 -- Best candidate that matches, walking all lists in rank order; a match | nil.
-local function select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+local function select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
+                            get_query)
   local built = self.index
   local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
   while true do
@@ -216,10 +250,16 @@ local function select_first(self, cnt, method, path, scheme, sni, src_ip, src_po
       return self.plain_matches[entry] or plain_match(self, entry, rank)
     end
     if passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
-      if band(checks, CHECK.REGEX) == 0 then
+      if band(checks, REGEX_OR_EXPRESSION) == 0 then
         return self.plain_matches[entry] or plain_match(self, entry, rank)
       end
-      local match = match_paths(self, entry, rank, path)
+      local match
+      if band(checks, CHECK.REGEX) ~= 0 then
+        match = match_paths(self, entry, rank, path)
+      else
+        match = match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
+                                 get_header, get_query)
+      end
       if match then
         return match
       end
@@ -230,8 +270,9 @@ end
 
 
 -- The route for a request, or nil. `path` is normalised and nil for streams; `get_header(lower_name)` gives nil, a
--- string or an array. The result is { route, service, prefix, matches } and must not be changed.
-function router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+-- string or an array, `get_query(name)` likewise (expressions only). The result is { route, service, prefix, matches };
+-- callers may keep a `record` in it and must not change anything else.
+function router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
   path = path or ""
   local len = #path
   local bytes = cast(u8, path)
@@ -240,10 +281,10 @@ function router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip
       return nil
     end
     local cnt = gather(self, host, bytes, len, dst_port)
-    return select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+    return select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
   end
   local cnt = gather(self, host, bytes, len, WITH_SNI[scheme] and 443 or 80)
-  return select_first(self, cnt, method, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  return select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
 end
 
 

@@ -1,0 +1,282 @@
+-- The access phase: finds the route, applies its protocol rules, runs the plugins, chooses the upstream.
+-- Called by kong.runloop. A request that no plugin looks at gets by without ngx.ctx: everything it needs is in its
+-- route's record. Must never build strings or tables on that path beyond the upstream path itself.
+local cjson_null = ngx.null
+local proxy = require "ngx.proxy"
+local path_of = require("kong.router.path").upstream_path
+local record = require "kong.runloop.record"
+local state = require "kong.runloop.state"
+local uri = require "kong.tools.uri"
+local upstream = require "kong.runloop.upstream"
+
+local byte = string.byte
+local escape = uri.escape
+local match_input = proxy.match_input
+local new_record = record.new
+local pcall = pcall
+local set_upstream = proxy.set_upstream
+local sub = string.sub
+local want = proxy.want
+
+local access = {}
+
+local PHASE_ACCESS = 0x20
+local HTTPS_BODY = "Please use HTTPS protocol"
+
+
+-- A header of the request for the router: nil, a string, or an array when it came more than once.
+local function get_header(name)
+  local headers = ngx.req.get_headers(0, true)
+  return headers[name]
+end
+
+
+local function record_of(match)
+  local found = match.record
+  if found then
+    return found
+  end
+  local records = state.records
+  found = records[match.route]
+  if not found then
+    found = new_record(match.route, match.service, state.record_opts)
+    records[match.route] = found
+  end
+  match.record = found
+  return found
+end
+
+
+local function find_match()
+  local method, host, path, is_tls, sni = match_input()
+  local router = state.router
+  local scheme = is_tls and "https" or "http"
+  local port, src_ip, src_port, dst_ip
+  if router.wants_port then
+    port = access.server_port()
+  end
+  if router.wants_addresses then
+    local var = ngx.var
+    src_ip, src_port, dst_ip = var.remote_addr, tonumber(var.remote_port), var.server_addr
+  end
+  return router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, port, get_header), path, is_tls
+end
+
+
+-- Port the client used: the listener's, or what port_maps says of it.
+function access.server_port()
+  local port = tonumber(ngx.var.server_port)
+  local host_ports = kong.configuration.host_ports
+  return host_ports and host_ports[port] or port
+end
+
+
+-- What plugins find in ngx.ctx.
+local function fill_ctx(ctx, match, rec)
+  local var = ngx.var
+  ctx.KONG_PHASE = PHASE_ACCESS
+  ctx.KONG_PROCESSING_START = ngx.req.start_time() * 1000
+  ctx.workspace = rec.workspace
+  ctx.host_port = access.server_port()
+  ctx.request_uri = var.request_uri
+  ctx.route = match.route
+  ctx.service = match.service
+  ctx.router_matches = match.matches
+  ctx.balancer_data = {
+    scheme = rec.scheme,
+    type = rec.host_type,
+    host = rec.host,
+    port = rec.port,
+    try_count = 0,
+    tries = {},
+    retries = rec.retries,
+    connect_timeout = rec.connect_ms,
+    send_timeout = rec.send_ms,
+    read_timeout = rec.read_ms,
+  }
+  ctx.plugins_plan = rec.plan
+  return ctx
+end
+
+
+-- Ctx of a request that ends before its plugins ran.
+local function error_ctx(rec, match)
+  local ctx = ngx.ctx
+  ctx.KONG_PHASE = PHASE_ACCESS
+  if rec then
+    fill_ctx(ctx, match, rec)
+  end
+  return ctx
+end
+
+
+local function has_grpc_content_type()
+  local value = ngx.var.http_content_type
+  return value ~= nil and sub(value, 1, 16) == "application/grpc"
+end
+
+
+local function refuse_grpc(rec)
+  if not has_grpc_content_type() then
+    return kong.response.error(415, "Non-gRPC request matched gRPC route")
+  end
+  if ngx.req.http_version() ~= 2 then
+    return kong.response.error(426, "Please use HTTP2 protocol", { connection = "Upgrade", upgrade = "HTTP/2" })
+  end
+  if rec.is_grpcs_only and kong.request.get_forwarded_scheme() ~= "https" then
+    return kong.response.exit(200, nil, {
+      ["content-type"] = "application/grpc",
+      ["grpc-status"] = 1,
+      ["grpc-message"] = "gRPC request matched gRPCs route",
+    })
+  end
+end
+
+
+-- Routes for https or gRPC only. Answers and does not return when the request breaks a rule.
+local function check_rules(rec, match)
+  error_ctx(rec, match)
+  if rec.https_status and kong.request.get_forwarded_scheme() ~= "https" then
+    if rec.https_status == 426 then
+      return kong.response.error(426, HTTPS_BODY, { Connection = "Upgrade", Upgrade = "TLS/1.2, HTTP/1.1" })
+    end
+    local location = "https://" .. kong.request.get_forwarded_host() .. ngx.var.request_uri
+    return kong.response.exit(rec.https_status, nil, { Location = location })
+  end
+  if rec.is_grpc then
+    return refuse_grpc(rec)
+  end
+end
+
+
+-- The upstream's path, prefix and Host, as far as the route decides them. Plugins may change them afterwards.
+local function route_upstream(rec, match, path)
+  local prefix = match.prefix
+  local target = path_of(rec.base_path, prefix, path, rec.strip, rec.version)
+  set_upstream(rec.is_tls, nil, escape(target), rec.strip and prefix ~= "/" and prefix or nil)
+end
+
+
+-- Runs the access handlers. `ctx.plugins_plan` is the plan the later phases go by.
+local function run_plugins(ctx, plan)
+  local list = plan.access
+  local i = 1
+  local consumer = ctx.authenticated_consumer
+  while list and i <= #list do
+    local entry = list[i]
+    ctx.plugin_id = entry.id
+    ctx.plugin_handler = entry.handler
+    ctx.KONG_LOG = entry.log_facility
+    local ok, err = pcall(entry.access, entry.handler, entry.conf)
+    if not ok then
+      ctx.KONG_LOG = nil
+      return access.plugin_failed(ctx, entry, "access", err)
+    end
+    local now = ctx.authenticated_consumer
+    if now ~= consumer then
+      consumer = now
+      local switched = state.iterator:switch(plan, entry.ordinal, now and now ~= cjson_null and now.id or nil)
+      if switched ~= plan then
+        plan = switched
+        list = plan.access
+        ctx.plugins_plan = plan
+        access.want_phases(ctx, plan)
+      end
+    end
+    i = i + 1
+  end
+  ctx.plugin_id = nil
+  ctx.plugin_handler = nil
+  ctx.KONG_LOG = nil
+end
+
+
+-- A plugin's error costs its request and nothing else.
+function access.plugin_failed(ctx, entry, phase, err)
+  kong.log.err("plugin '", entry.name, "' failed in phase ", phase, ", request_id: ", ngx.var.kong_request_id or "", ": ",
+               tostring(err))
+  ctx.KONG_UNEXPECTED = true
+  return kong.response.error(500)
+end
+
+
+-- Tells C which of the later phases this request enters.
+function access.want_phases(ctx, plan)
+  local is_held = plan.response ~= false or ctx.buffered_proxying == true
+  want(plan.header_filter ~= false or is_held, plan.body_filter ~= false, plan.log ~= false, is_held)
+end
+
+
+local function with_plugins(rec, match, path)
+  local ctx = fill_ctx(ngx.ctx, match, rec)
+  local plan = rec.plan
+  access.want_phases(ctx, plan)
+  route_upstream(rec, match, path)
+  run_plugins(ctx, plan)
+  if ctx.delayed_response then
+    return access.flush(ctx)
+  end
+  if not rec.service then
+    return kong.response.error(503, "no Service found with those values")
+  end
+  if ctx.buffered_proxying then
+    access.want_phases(ctx, ctx.plugins_plan)
+  end
+  return upstream.run(ctx, rec)
+end
+
+
+-- A response that a plugin left for the end of the access phase.
+function access.flush(ctx)
+  local callback = ctx.delayed_response_callback
+  ctx.delay_response = nil
+  if type(callback) == "function" then
+    return callback(ctx)
+  end
+  local delayed = ctx.delayed_response
+  return kong.response.exit(delayed.status_code, delayed.content, delayed.headers)
+end
+
+
+function access.run()
+  local match, path = find_match()
+  if not match then
+    error_ctx()
+    return kong.response.error(404, "no Route matched with those values")
+  end
+  local rec = record_of(match)
+  if rec.has_rules then
+    check_rules(rec, match)
+  end
+  local plan = rec.plan
+  if #plan.all > 0 or state.has_core_hooks then
+    return with_plugins(rec, match, path)
+  end
+  if not rec.service then
+    error_ctx(rec, match)
+    return kong.response.error(503, "no Service found with those values")
+  end
+  route_upstream(rec, match, path)
+  if rec.is_direct then
+    return upstream.run_direct(rec)
+  end
+  return upstream.run(nil, rec)
+end
+
+
+-- After a response that ended the access phase early: nothing is left to do but to send it.
+function access.resume()
+  local ctx = ngx.ctx
+  if ctx.delayed_response then
+    return access.flush(ctx)
+  end
+end
+
+
+access.record_of = record_of
+access.starts_with_slash = function(path)
+  return byte(path, 1) == 47
+end
+
+
+return access

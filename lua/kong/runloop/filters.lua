@@ -1,0 +1,145 @@
+-- The phases after access: response, header_filter, body_filter and log. Each walks the array that the request's plan
+-- has for it. Called by kong.runloop; C enters a phase only if the plan (or the gateway) has something for it.
+-- Must never suspend in header_filter, body_filter and log.
+local access = require "kong.runloop.access"
+local proxy = require "ngx.proxy"
+local report = require "kong.runloop.report"
+local state = require "kong.runloop.state"
+
+local latency = proxy.latency
+local pcall = pcall
+
+local filters = {}
+
+local PHASE_RESPONSE, PHASE_HEADER_FILTER, PHASE_BODY_FILTER, PHASE_LOG = 0x80, 0x200, 0x400, 0x2000
+
+
+-- A request that never reached its plugins goes by the global ones.
+local function plan_of(ctx)
+  local plan = ctx.plugins_plan
+  if not plan then
+    plan = state.iterator.globals
+    ctx.plugins_plan = plan
+  end
+  return plan
+end
+
+
+local function enter(ctx, entry)
+  ctx.plugin_id = entry.id
+  ctx.plugin_handler = entry.handler
+  ctx.KONG_LOG = entry.log_facility
+end
+
+
+local function leave(ctx)
+  ctx.plugin_id = nil
+  ctx.plugin_handler = nil
+  ctx.KONG_LOG = nil
+end
+
+
+local function log_error(entry, phase, err)
+  kong.log.err("plugin '", entry.name, "' failed in phase ", phase, ", request_id: ", ngx.var.kong_request_id or "", ": ",
+               tostring(err))
+end
+
+
+-- Milliseconds as plugins and the log serializer read them.
+local function note_latencies(ctx)
+  if proxy.is_proxied() then
+    ctx.KONG_PROXIED = true
+    ctx.KONG_PROXY_LATENCY = latency(0)
+    ctx.KONG_WAITING_TIME = latency(1)
+  else
+    ctx.KONG_RESPONSE_LATENCY = latency(2)
+  end
+end
+
+
+function filters.response()
+  local ctx = ngx.ctx
+  ctx.KONG_PHASE = PHASE_RESPONSE
+  local list = plan_of(ctx).response
+  for i = 1, list and #list or 0 do
+    local entry = list[i]
+    enter(ctx, entry)
+    local ok, err = pcall(entry.response, entry.handler, entry.conf)
+    if not ok then
+      leave(ctx)
+      return access.plugin_failed(ctx, entry, "response", err)
+    end
+  end
+  leave(ctx)
+end
+
+
+function filters.header_filter()
+  local ctx = ngx.ctx
+  ctx.KONG_PHASE = PHASE_HEADER_FILTER
+  note_latencies(ctx)
+  report.set_cookie(ctx)
+  local list = plan_of(ctx).header_filter
+  for i = 1, list and #list or 0 do
+    local entry = list[i]
+    enter(ctx, entry)
+    local ok, err = pcall(entry.header_filter, entry.handler, entry.conf)
+    if not ok then
+      leave(ctx)
+      log_error(entry, "header_filter", err)
+      error(err, 0)
+    end
+  end
+  leave(ctx)
+end
+
+
+function filters.body_filter()
+  local ctx = ngx.ctx
+  ctx.KONG_PHASE = PHASE_BODY_FILTER
+  local replaced = ctx.response_body
+  if replaced then
+    ctx.response_body = nil
+    ngx.arg[1], ngx.arg[2] = replaced, true
+  end
+  local list = plan_of(ctx).body_filter
+  for i = 1, list and #list or 0 do
+    local entry = list[i]
+    enter(ctx, entry)
+    local ok, err = pcall(entry.body_filter, entry.handler, entry.conf)
+    if not ok then
+      leave(ctx)
+      log_error(entry, "body_filter", err)
+      error(err, 0)
+    end
+  end
+  leave(ctx)
+end
+
+
+function filters.log()
+  report.finish()
+  local ctx = ngx.ctx
+  local list = plan_of(ctx).log
+  if not list then
+    return
+  end
+  ctx.KONG_PHASE = PHASE_LOG
+  if proxy.is_proxied() then
+    ctx.KONG_RECEIVE_TIME = latency(3)
+  end
+  for i = 1, #list do
+    local entry = list[i]
+    enter(ctx, entry)
+    local ok, err = pcall(entry.log, entry.handler, entry.conf)
+    if not ok then
+      leave(ctx)
+      log_error(entry, "log", err)
+      return
+    end
+  end
+  leave(ctx)
+end
+
+
+return filters

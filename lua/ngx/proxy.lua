@@ -1,0 +1,160 @@
+-- Proxying: what kong.runloop tells C about a request's upstream and what C tells about its tries. No phase checks: only
+-- the run loop calls these, in the phases that they are for. All values are plain numbers and strings.
+local base = require "ngx.base"
+local ffi = require "ffi"
+
+local C = base.C
+local cur = base.cur
+local ffi_string = ffi.string
+local text = base.text
+local tonumber = tonumber
+
+local proxy = {}
+
+local method_out, host_out, path_out, sni_out = base.new_str(), base.new_str(), base.new_str(), base.new_str()
+local is_tls_out = ffi.new("int[1]")
+local number_out = ffi.new("double[1]")
+local port_out, status_out, outcome_out = ffi.new("int[1]"), ffi.new("int[1]"), ffi.new("int[1]")
+
+local PROXY_LATENCY, UPSTREAM_LATENCY, RESPONSE_LATENCY, CONNECT_TIME, RECEIVE_TIME = 0, 1, 2, 3, 4
+proxy.PROXY_LATENCY, proxy.UPSTREAM_LATENCY, proxy.RESPONSE_LATENCY = PROXY_LATENCY, UPSTREAM_LATENCY, RESPONSE_LATENCY
+proxy.CONNECT_TIME, proxy.RECEIVE_TIME = CONNECT_TIME, RECEIVE_TIME
+-- enum kgw_outcome of runtime/proxy/req.h
+local OK, CONNECT_TIMEOUT, SEND_TIMEOUT, READ_TIMEOUT = 1, 3, 6, 8
+
+
+-- The small integer that stands for the running request, used again after its end.
+function proxy.slot()
+  return cur.slot
+end
+
+
+-- What the router looks at: method, Host as received, normalised path, whether the client speaks TLS, its SNI or nil.
+function proxy.match_input()
+  C.kgw_ffi_match_input(method_out, host_out, path_out, is_tls_out, sni_out)
+  local sni
+  local is_tls = is_tls_out[0] ~= 0
+  if is_tls and sni_out.ptr ~= nil then
+    sni = text(sni_out)
+  end
+  return ffi_string(method_out.ptr, method_out.len), text(host_out), ffi_string(path_out.ptr, path_out.len), is_tls, sni
+end
+
+
+-- nil leaves a value as it is. `host` is the Host field, `uri` the escaped path, `prefix` X-Forwarded-Prefix.
+function proxy.set_upstream(is_tls, host, uri, prefix)
+  C.kgw_ffi_set_upstream(is_tls and 1 or 0, host, host and #host or 0, uri, uri and #uri or 0, prefix, prefix and #prefix or 0)
+end
+
+
+-- Address of the next try; `sni` for TLS, `pool` names the keep-alive pool, nil for none.
+function proxy.set_peer(ip, port, sni, pool)
+  return C.kgw_ffi_set_peer(ip, #ip, port, sni, sni and #sni or 0, pool, pool and #pool or 0) == 0
+end
+
+
+-- Milliseconds.
+function proxy.set_timeouts(connect_ms, send_ms, read_ms)
+  C.kgw_ffi_set_timeouts(connect_ms, send_ms, read_ms)
+end
+
+
+function proxy.set_retries(retries)
+  C.kgw_ffi_set_retries(retries)
+end
+
+
+-- Idle milliseconds of pooled connections and how many requests each may serve (0: no limit).
+function proxy.set_keepalive(idle_ms, max)
+  C.kgw_ffi_set_keepalive(idle_ms, max)
+end
+
+
+function proxy.set_buffering(request, response)
+  C.kgw_ffi_set_buffering(request and 1 or 0, response and 1 or 0)
+end
+
+
+-- Options of the TLS context for the next try; C keeps contexts by `key`. verify: -1 default, 0, 1; depth -1 default.
+function proxy.set_tls(key, verify, depth, ca, cert, priv)
+  return C.kgw_ffi_set_tls(key, #key, verify, depth, ca, #ca, cert, #cert, priv, #priv) == 0
+end
+
+
+-- Which of the later phases this request enters.
+function proxy.want(header_filter, body_filter, log, response)
+  C.kgw_ffi_want(header_filter and 1 or 0, body_filter and 1 or 0, log and 1 or 0, response and 1 or 0)
+end
+
+
+-- Phases (mask) that C enters although a request never reached its route.
+function proxy.hooked_phases(mask)
+  C.kgw_ffi_hooked_phases(mask)
+end
+
+
+-- Whether the failed try ended by a timeout.
+function proxy.last_failure_is_timeout()
+  local outcome = C.kgw_ffi_last_failure()
+  return outcome == CONNECT_TIMEOUT or outcome == SEND_TIMEOUT or outcome == READ_TIMEOUT
+end
+
+
+function proxy.last_failure()
+  return C.kgw_ffi_last_failure()
+end
+
+
+-- Number of tries so far.
+function proxy.tries()
+  return C.kgw_ffi_tries()
+end
+
+
+-- ip, port, status, outcome of the i-th try (0 is the first), or nil.
+function proxy.try_get(i)
+  if C.kgw_ffi_try_get(i, host_out, port_out, status_out, outcome_out) ~= 0 then
+    return nil
+  end
+  return text(host_out), port_out[0], status_out[0], outcome_out[0]
+end
+
+
+-- Status of the last try: the response's, or 502 or 504 when there was none; 0 without a try.
+function proxy.upstream_status()
+  local n = C.kgw_ffi_tries()
+  if n == 0 or C.kgw_ffi_try_get(n - 1, host_out, port_out, status_out, outcome_out) ~= 0 then
+    return 0
+  end
+  return status_out[0]
+end
+
+
+-- Whether the last try brought a response.
+function proxy.has_answer()
+  local n = C.kgw_ffi_tries()
+  return n > 0 and C.kgw_ffi_try_get(n - 1, host_out, port_out, status_out, outcome_out) == 0 and outcome_out[0] == OK
+end
+
+
+-- Milliseconds between two milestones (the constants above), or nil when one was not reached.
+function proxy.latency(which)
+  if C.kgw_ffi_latency(which, number_out) ~= 0 then
+    return nil
+  end
+  return tonumber(number_out[0])
+end
+
+
+function proxy.is_proxied()
+  return C.kgw_ffi_is_proxied() ~= 0
+end
+
+
+-- Monotonic microseconds.
+function proxy.mono_us()
+  return tonumber(C.kgw_ffi_mono_us())
+end
+
+
+return proxy
