@@ -53,6 +53,10 @@ local function run_command(command, options)
     end
     return { message = debug.traceback(tostring(failure), 2) }
   end, options) }
+  local note = package.loaded["kgw.prefix"] and package.loaded["kgw.prefix"].note
+  if note and results[3] ~= "run" then
+    print(note)
+  end
   if not results[1] then
     return report(results[2], options)
   end

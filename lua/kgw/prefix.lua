@@ -6,8 +6,8 @@ local posix = require "kgw.posix"
 local prefix = {}
 
 
---- Says that the folder is missing and makes it. true; nil, err when its name is taken by a file.
--- A folder that cannot be made is not an error here.
+--- Makes the folder when it is missing and keeps a note about it in prefix.note, which is printed when the command is done.
+-- true; nil, err when its name is taken by a file. A folder that cannot be made is not an error here.
 function prefix.ensure(path)
   path = posix.absolute(path)
   if posix.is_dir(path) then
@@ -16,7 +16,7 @@ function prefix.ensure(path)
   if posix.exists(path) then
     return nil, path .. " is not a directory"
   end
-  io.stdout:write("prefix directory ", path, " not found, trying to create it\n")
+  prefix.note = "prefix directory " .. path .. " not found, trying to create it"
   posix.mkdirs(path)
   return true
 end

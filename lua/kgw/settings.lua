@@ -76,6 +76,7 @@ local function processes(conf, main, events)
   set("user", user or "")
   set("group", group or "")
   set("prefix", conf.prefix)
+  set("start_note", require("kgw.prefix").note)
 end
 
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/settings.h"
 #include "base/log.h"
 #include "proc/privs.h"
 #include "proc/worker.h"
@@ -359,7 +360,8 @@ static int daemonise(void)
         do n = read(done[0], &byte, 1);
         while (n < 0 && errno == EINTR);
         if (n == 1 && byte == 'R') {
-            printf("Kong started\n");
+            const char *note = kgw_settings_get("start_note");
+            printf("Kong started\n%s%s", note ? note : "", note ? "\n" : "");
             fflush(stdout);
             _exit(0);
         }
