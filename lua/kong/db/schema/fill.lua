@@ -252,6 +252,18 @@ end
 local NEW = { insert = true, upsert = true }
 
 
+-- Lists of plain values that a field defaults to are the same table in every row: ten thousand routes have one list
+-- of protocols together.
+local function shared_default(plan, i, context, nulls, class)
+  local v = plan.defaults[i]
+  if v == nil then
+    v = fill_value(plan.fields[i], fill.missing(plan.fields[i]), context, nulls, class)
+    plan.defaults[i] = v
+  end
+  return v
+end
+
+
 -- Fills one entity or record in place. nulls: absent optional fields become null.
 function fill.entity(plan, data, context, nulls, class)
   for i = 1, #plan.shorthands do
@@ -278,6 +290,8 @@ function fill.entity(plan, data, context, nulls, class)
         local kind = kinds[i]
         if kind == "scalar" then
           data[name] = plan.defaults[i]
+        elseif kind == "shared" then
+          data[name] = shared_default(plan, i, context, nulls, class)
         elseif kind == "made" then
           v = fill.missing(fields[i])
           if type(v) == "table" then

@@ -64,15 +64,19 @@ end
 local UNRESERVED = "^[%w%-%._~]$"
 
 
--- Percent-encoded unreserved characters are decoded, all other escapes get upper case digits.
+-- "%7e" -> "~", "%2f" -> "%2F": unreserved characters are decoded, all other escapes get upper case digits.
+function url.normalize_escape(escape)
+  local hex = sub(escape, 2)
+  local c = char(tonumber(hex, 16))
+  if find(c, UNRESERVED) then
+    return c
+  end
+  return "%" .. upper(hex)
+end
+
+
 local function normalize_percent(path)
-  return (gsub(path, "%%(%x%x)", function(hex)
-    local c = char(tonumber(hex, 16))
-    if find(c, UNRESERVED) then
-      return c
-    end
-    return "%" .. upper(hex)
-  end))
+  return (gsub(path, "%%%x%x", url.normalize_escape))
 end
 
 

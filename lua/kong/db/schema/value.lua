@@ -129,6 +129,19 @@ function value.deep_equal(a, b)
 end
 
 
+-- Takes nulls out of a table and of all tables in it.
+function value.strip_nulls(t)
+  for k, v in next, t do
+    if v == null then
+      t[k] = nil
+    elseif type(v) == "table" then
+      value.strip_nulls(v)
+    end
+  end
+  return t
+end
+
+
 -- Merges `from` into a copy of `into`; tables merge, anything else of `from` wins.
 function value.deep_merge(into, from)
   local merged = {}

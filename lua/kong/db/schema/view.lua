@@ -2,10 +2,13 @@
 -- and filling run over: arrays of names, fields and check functions instead of one-key tables.
 -- Used by kong.db.schema only. Must never outlive a change of the schema: views are built on first use.
 local compile = require "kong.db.schema.compile"
+local value = require "kong.db.schema.value"
 
 local ipairs = ipairs
 local next = next
 local type = type
+
+local null = value.null
 
 local view = {}
 
@@ -29,10 +32,16 @@ end
 
 
 -- How fill treats a field, so that its loop needs no look at the definition for plain values.
-local function default_kind(field)
-  if type(field.default) == "table" or field.type == "record" then
+local function default_kind(field, is_entity)
+  local default = field.default
+  if type(default) == "table" and is_entity and (field.type == "set" or field.type == "array")
+     and type(default[1]) ~= "table" then
+    return "shared"
+  elseif type(default) == "table" or field.type == "record" then
     return "made"
-  elseif field.default ~= nil then
+  elseif default == null then
+    return "null"
+  elseif default ~= nil then
     return "scalar"
   elseif field.required then
     return "none"
@@ -51,7 +60,7 @@ function view.new(schema, subschema, class)
     names[n], fields[n] = name, field
     known[name] = n
     checks[n] = compile.field(field, class)
-    kinds[n] = default_kind(field)
+    kinds[n] = default_kind(field, schema.primary_key ~= nil)
     if kinds[n] == "scalar" then
       defaults[n] = field.default
     end
