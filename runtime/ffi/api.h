@@ -106,8 +106,12 @@ void kgw_ffi_timer_start(uint32_t id, double seconds);
 int kgw_ffi_timer_stop(uint32_t id);
 int kgw_ffi_timer_count(int running);
 int kgw_ffi_thread_kill(void *thread);
-int kgw_ffi_dns_query(const char *name, int type);
-int kgw_ffi_dns_result(int i, int *type, uint32_t *ttl, kgw_ffi_str_t *name, kgw_ffi_str_t *target, int *port, int *priority, int *weight);
+int kgw_ffi_op_rc(void);
+void *kgw_ffi_dns_new(void);
+void kgw_ffi_dns_free(void *q);
+int kgw_ffi_dns_begin(void *q, const char *name, int type);
+int kgw_ffi_dns_rcode(void *q, int *cnt);
+int kgw_ffi_dns_record(void *q, int i, int *type, uint32_t *ttl, kgw_ffi_str_t *name, kgw_ffi_str_t *target, int *port, int *priority, int *weight);
 void *kgw_ffi_wait_new(void);
 int kgw_ffi_wait_begin(void *w, double timeout_s);
 int kgw_ffi_wait_result(void *w);
@@ -133,25 +137,69 @@ void kgw_ffi_dict_flush(void *d);
 uint32_t kgw_ffi_dict_flush_expired(void *d, uint32_t max);
 uint32_t kgw_ffi_dict_keys(void *d, uint32_t max, kgw_ffi_str_t *packed);
 
-/* regular expressions */
-void *kgw_ffi_re_compile(const char *re, size_t len, uint32_t flags, char *err, size_t err_len, int *groups, int *name_cnt);
+/* regular expressions (flags: vm/regex.h); exec returns the number of pairs set in ov, -1 no match, or PCRE2's negative code */
+void *kgw_ffi_re_compile(const char *re, size_t len, uint32_t flags, char *err, size_t err_len, int *groups);
 void kgw_ffi_re_free(void *re);
-int kgw_ffi_re_name(void *re, int i, kgw_ffi_str_t *name, int *group);
-int kgw_ffi_re_exec(void *re, const char *s, size_t len, size_t at, int anchored, int *ovector, int max);
+int kgw_ffi_re_name(void *re, int i, kgw_ffi_str_t *name);
+int kgw_ffi_re_exec(void *re, const char *s, size_t len, size_t at, int *ov);
+void kgw_ffi_re_match_limit(uint32_t limit);
+int kgw_ffi_re_jit_stack(size_t bytes);
 
-/* cosockets */
+/* cosockets; functions that return KGW_AGAIN made the coroutine wait, then kgw_ffi_op_rc is the result; timeouts in ms, 0 none;
+   ip may be "unix:PATH"; mode: vm/recv.h */
 void *kgw_ffi_sock_new(void);
 void kgw_ffi_sock_free(void *s);
-int kgw_ffi_sock_connect(void *s, const char *ip, size_t len, int port, const char *pool, size_t pool_len, double timeout_s, int *reused);
-int kgw_ffi_sock_handshake(void *s, const char *sni, size_t sni_len, int verify, const char *ca, size_t ca_len, double timeout_s);
-int kgw_ffi_sock_send(void *s, const char *ptr, size_t len, double timeout_s);
-int kgw_ffi_sock_receive(void *s, int mode, size_t want, double timeout_s);
-int kgw_ffi_sock_result(void *s, kgw_ffi_str_t *out, kgw_ffi_str_t *err);
-void kgw_ffi_sock_consume(void *s, size_t n);
-int kgw_ffi_sock_peek(void *s, kgw_ffi_str_t *out);
-int kgw_ffi_sock_keepalive(void *s, double idle_s, int max, kgw_ffi_str_t *err);
+const char *kgw_ffi_sock_err(void *s);
+int kgw_ffi_sock_bind(void *s, const char *ip, size_t len);
+int kgw_ffi_sock_connect(void *s, const char *ip, size_t len, int port, const char *pool, size_t pool_len, int pool_size, int backlog, double timeout_ms);
+int kgw_ffi_sock_client_cert(void *s, void *chain, void *key);
+int kgw_ffi_sock_handshake(void *s, const char *name, size_t len, int verify, void *session, double timeout_ms);
+void *kgw_ffi_sock_session(void *s);
+void kgw_ffi_session_free(void *session);
+void *kgw_ffi_sock_ssl(void *s);
+int kgw_ffi_sock_send(void *s, const char *ptr, size_t len, double timeout_ms);
+int kgw_ffi_sock_receive(void *s, int mode, double want, const char *pat, size_t pat_len, int inclusive, double timeout_ms, kgw_ffi_str_t *out);
+int kgw_ffi_sock_received(void *s, int rc, kgw_ffi_str_t *out);
+int kgw_ffi_sock_keepalive(void *s, double idle_ms, int size);
 int kgw_ffi_sock_close(void *s);
 int kgw_ffi_sock_reused(void *s);
+int kgw_ffi_sock_option(void *s, int option, int set, int *value);
+int kgw_ffi_sock_fd(void *s);
+void *kgw_ffi_udp_new(void);
+void kgw_ffi_udp_free(void *u);
+int kgw_ffi_udp_bind(void *u, const char *ip, size_t len);
+int kgw_ffi_udp_connect(void *u, const char *ip, size_t len, int port, kgw_ffi_str_t *err);
+int kgw_ffi_udp_send(void *u, const char *ptr, size_t len, kgw_ffi_str_t *err);
+int kgw_ffi_udp_receive(void *u, size_t max, double timeout_ms, kgw_ffi_str_t *out);
+int kgw_ffi_udp_close(void *u);
+
+/* semaphores */
+void *kgw_ffi_sema_new(int count);
+void kgw_ffi_sema_free(void *s);
+int kgw_ffi_sema_wait(void *s, double seconds);
+void kgw_ffi_sema_post(void *s, int n);
+int kgw_ffi_sema_count(void *s);
+
+/* TLS: of the handshake in the certificate phase, else of the request's connection; chains are STACK_OF(X509)*, keys EVP_PKEY*;
+   KGW_DECLINED: there is no TLS here */
+void *kgw_ffi_ssl_parse_cert(const char *pem, size_t len);
+void kgw_ffi_ssl_free_cert(void *chain);
+void *kgw_ffi_ssl_parse_key(const char *pem, size_t len, const char *pass);
+void kgw_ffi_ssl_free_key(void *key);
+int kgw_ffi_ssl_cert_der(const char *pem, size_t len, char *out, size_t max);
+int kgw_ffi_ssl_key_der(const char *pem, size_t len, const char *pass, char *out, size_t max);
+int kgw_ffi_ssl_clear(void);
+int kgw_ffi_ssl_set_cert(void *chain);
+int kgw_ffi_ssl_set_key(void *key);
+int kgw_ffi_ssl_set_der_cert(const char *der, size_t len);
+int kgw_ffi_ssl_set_der_key(const char *der, size_t len);
+int kgw_ffi_ssl_server_name(kgw_ffi_str_t *out);
+int kgw_ffi_ssl_address(int of_server, int *family, int *port, kgw_ffi_str_t *raw);
+int kgw_ffi_ssl_version(void);
+int kgw_ffi_ssl_verify_client(void *chain, int depth);
+void *kgw_ffi_ssl_pointer(void);
+int kgw_ffi_ssl_client_chain(char *out, size_t max);
+int kgw_ffi_ssl_disable_reuse(void);
 
 /* large configurations (clustering): gunzip and cut in a helper thread; hashes are XXH3 of an item's bytes */
 typedef struct { kgw_ffi_str_t name, value; uint32_t first, cnt; uint8_t depth, kind; } kgw_ffi_section_t;

@@ -178,5 +178,6 @@ void kgw_op_complete(kgw_op_t *op, int rc)
     if (!co) return;
     op->co = NULL;
     co->op = NULL;
+    co->op_rc = rc;
     kgw_co_ready(co);
 }

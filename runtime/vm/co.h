@@ -33,6 +33,7 @@ struct kgw_co {
     int nargs;
     int exit_code;         /* ngx.exit outside a request (certificate phase) */
     kgw_op_t *op;
+    int op_rc;             /* result of the last op it waited for */
     kgw_co_t *parent;      /* light threads */
     kgw_list_t node;       /* ready queue */
     kgw_list_t req_node;   /* r->cos */
