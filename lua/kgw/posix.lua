@@ -127,6 +127,17 @@ function posix.kill(pid, signal)
 end
 
 
+--- Whether a process has ended: gone, or a zombie that nobody has fetched yet.
+function posix.has_ended(pid)
+  local _, _, is_gone = posix.kill(pid, 0)
+  if is_gone then
+    return true
+  end
+  local stat = posix.read_file("/proc/" .. pid .. "/stat")
+  return stat ~= nil and stat:match("^%d+ %(.*%) (%a)") == "Z"
+end
+
+
 function posix.getpid()
   return C.getpid()
 end

@@ -96,11 +96,7 @@ end
 --- The pid when that process lives.
 function prefix.running(path)
   local pid = prefix.pid(path)
-  if not pid then
-    return nil
-  end
-  local ok, _, is_gone = posix.kill(pid, 0)
-  return (ok or not is_gone) and pid or nil
+  return pid and not posix.has_ended(pid) and pid or nil
 end
 
 

@@ -70,8 +70,7 @@ end
 --- Waits until the process has ended. True when it has within the time.
 function node.wait_gone(pid, ms)
   while ms > 0 do
-    local _, _, is_gone = posix.kill(pid, 0)
-    if is_gone then
+    if posix.has_ended(pid) then
       return true
     end
     posix.sleep_ms(5)

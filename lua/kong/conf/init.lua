@@ -213,9 +213,9 @@ function conf_module.load(path, overrides, options)
   if not given then
     return nil, remarks, { remarks }
   end
+  apply_aliases(given)
   local saved = {}
   overlay(saved, given)
-  apply_aliases(given)
   local text = with_defaults(given)
   local vaults = derived.name_set(values.split_list(text.vaults), { "env" })
   local refs, err = resolve(text, vaults, options.is_starting)
