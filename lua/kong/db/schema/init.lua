@@ -8,6 +8,7 @@ local messages = require "kong.db.schema.messages"
 local print_table = require "kong.db.schema.print"
 local transform = require "kong.db.schema.transform"
 local select_row = require "kong.db.schema.select"
+local validators = require "kong.db.schema.validators"
 local value = require "kong.db.schema.value"
 local view = require "kong.db.schema.view"
 
@@ -30,6 +31,20 @@ Schema.valid_types = {
   foreign = true, map = true, record = true, json = true, ["function"] = true, any = true,
   self = true,
 }
+
+
+-- Validators as plugin schemas call them: Schema.validators.between(v, {1, 2}) -> true | nil, error.
+Schema.validators = {}
+for _, name in ipairs(validators.ORDER) do
+  local make = validators[name]
+  Schema.validators[name] = function(v, arg)
+    local check = make(arg == nil and true or arg)
+    if not check then
+      return true
+    end
+    return check(v)
+  end
+end
 
 
 -- Entity schemas by name, so that foreign fields can check keys.
