@@ -77,6 +77,7 @@ function db.new(conf)
     self.daos[info.name] = DAO.new(self, info, custom_methods(info.schema))
   end
   self.store = store.new(self.entities, {}, constants.DECLARATIVE_EMPTY_CONFIG_HASH)
+  db.current = self
   return self
 end
 

@@ -211,9 +211,9 @@ function plugins.load_set(names, db)
 end
 
 
--- conf.loaded_plugins: name -> true. db: optional, the global kong.db if absent.
+-- conf.loaded_plugins: name -> true. db: optional; the gateway's, or the one made last, if absent.
 function plugins.load(conf, db)
-  db = db or kong.db
+  db = db or kong and kong.db or require("kong.db").current
   local ok, err = plugins.load_vaults(conf.loaded_vaults or { env = true }, db)
   if not ok then
     return nil, err

@@ -22,8 +22,9 @@ local DEFAULT_WORKSPACE = constants.DECLARATIVE_DEFAULT_WORKSPACE_ID
 local EMPTY_HASH = constants.DECLARATIVE_EMPTY_CONFIG_HASH
 
 
+-- The database to work on: the given one, the gateway's, or (on the command line) the one made last.
 local function database(db)
-  return db or kong.db
+  return db or kong and kong.db or require("kong.db").current
 end
 
 
@@ -131,8 +132,9 @@ function declarative.flattened_errors(text, format, errs, stage, db)
 end
 
 
--- Makes the lists the rows of this worker. Readers see either all old or all new rows.
-function declarative.apply(lists, hash, meta, db, pause)
+-- Makes the lists the rows of this worker; lists, meta and hash are what parsing gave. Readers see either all old or
+-- all new rows. Returns the snapshot.
+function declarative.apply(lists, meta, hash, db, pause)
   db = database(db)
   local snapshot = store.new(db.entities, lists, hash or EMPTY_HASH, meta)
   store.prepare(snapshot, db.entities, pause)
