@@ -98,7 +98,7 @@ function boot.open_db(conf)
     return nil, err
   end
   local plugins
-  plugins, err = require("kong.db.plugins").load(conf)
+  plugins, err = require("kong.db.plugins").load(conf, db)
   return plugins and true, err
 end
 

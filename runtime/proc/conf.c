@@ -133,6 +133,34 @@ static uint8_t real_ip_kind(const char *name)
     return 4;
 }
 
+static int open_access_logs(char *err, size_t err_len)
+{
+    static const char *const keys[KGW_ACCESS__COUNT] = {"access_log", "admin_access_log", "status_access_log"};
+    for (int i = 0; i < KGW_ACCESS__COUNT; i++) {
+        if (kgw_access_log_open(i, get(keys[i])) != KGW_OK) {
+            snprintf(err, err_len, "cannot open the access log \"%s\"", get(keys[i]));
+            return KGW_ERROR;
+        }
+        kgw_proxy_conf.log_access |= kgw_access_log_is_on(i);
+    }
+    return KGW_OK;
+}
+
+static void read_added_headers(kgw_proxy_conf_t *p)
+{
+    unsigned n = 0;
+    while (kgw_settings_getf("add_headers.%u.name", n + 1)) n++;
+    p->added = n ? kgw_zalloc(n * sizeof(*p->added)) : NULL;
+    p->added_cnt = n;
+    for (unsigned i = 0; i < n; i++) {
+        char key[48];
+        snprintf(key, sizeof(key), "add_headers.%u.always", i + 1);
+        p->added[i].name = keep(kgw_settings_getf("add_headers.%u.name", i + 1));
+        p->added[i].value = keep(kgw_settings_getf("add_headers.%u.value", i + 1));
+        p->added[i].is_always = kgw_settings_bool(key, false);
+    }
+}
+
 int kgw_conf_read_proxy(char *err, size_t err_len)
 {
     kgw_proxy_conf_t *p = &kgw_proxy_conf;
@@ -171,12 +199,8 @@ int kgw_conf_read_proxy(char *err, size_t err_len)
         p->port_maps[i - 1].host_port = (uint16_t)atoi(kgw_settings_getf("port_maps.%u.host_port", i));
         p->port_map_cnt = i;
     }
-    const char *access = get("access_log");
-    p->log_access = access && *access && strcmp(access, "off") != 0;
-    if (p->log_access && kgw_access_log_open(access) != KGW_OK) {
-        snprintf(err, err_len, "cannot open the access log \"%s\"", access);
-        return KGW_ERROR;
-    }
+    if (open_access_logs(err, err_len) != KGW_OK) return KGW_ERROR;
+    read_added_headers(p);
     return read_trusted(p, err, err_len);
 }
 

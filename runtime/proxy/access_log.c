@@ -1,4 +1,4 @@
-/* The access log: nginx's combined form plus kgw's request id; lines are collected and written before poll or at 4 KiB. */
+/* The access logs: nginx's combined form, plus kgw's request id for proxied requests; lines are collected and written before poll or at 4 KiB. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,45 +11,68 @@
 #include "proxy/access_log.h"
 #include "proxy/conn.h"
 
-#define BUF_SIZE 16384
+#define BUF_SIZE 40960 /* one line of the longest kind still fits after FLUSH_AT */
 #define FLUSH_AT 4096
 
-static int log_fd = -1;
-static char path_kept[1024];
-static char buf[BUF_SIZE];
-static size_t len;
+typedef struct {
+    int fd;
+    char path[1024];
+    char buf[BUF_SIZE];
+    size_t len;
+} log_t;
+static log_t logs[KGW_ACCESS__COUNT] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
+static log_t *to; /* the one that the line at hand goes to */
 uint64_t kgw_access_log_dropped;
 
-int kgw_access_log_open(const char *path)
+int kgw_access_log_open(enum kgw_access_log which, const char *path)
 {
+    log_t *l = &logs[which];
+    if (!path || !*path || strcmp(path, "off") == 0) {
+        if (l->fd >= 0) close(l->fd);
+        l->fd = -1;
+        return KGW_OK;
+    }
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
     if (fd < 0) {
         KGW_LOG(KGW_LOG_EMERG, "cannot open the access log \"%s\": %s", path, strerror(errno));
         return KGW_ERROR;
     }
-    if (log_fd >= 0) close(log_fd);
-    log_fd = fd;
-    snprintf(path_kept, sizeof(path_kept), "%s", path);
+    if (l->fd >= 0) close(l->fd);
+    l->fd = fd;
+    if (path != l->path) snprintf(l->path, sizeof(l->path), "%s", path);
     return KGW_OK;
 }
 
-int kgw_access_log_reopen(void) { return path_kept[0] ? kgw_access_log_open(path_kept) : KGW_OK; }
+bool kgw_access_log_is_on(enum kgw_access_log which) { return logs[which].fd >= 0; }
+
+int kgw_access_log_reopen(void)
+{
+    int rc = KGW_OK;
+    for (int i = 0; i < KGW_ACCESS__COUNT; i++)
+        if (logs[i].fd >= 0 && kgw_access_log_open(i, logs[i].path) != KGW_OK) rc = KGW_ERROR;
+    return rc;
+}
+
+static void flush(log_t *l)
+{
+    if (!l->len) return;
+    ssize_t n = write(l->fd, l->buf, l->len);
+    /* A reader that does not drain its pipe must not stop the gateway. */
+    if (n < 0) kgw_access_log_dropped++;
+    l->len = 0;
+}
 
 void kgw_access_log_flush(void *arg)
 {
     (void)arg;
-    if (!len) return;
-    ssize_t n = write(log_fd, buf, len);
-    /* A reader that does not drain its pipe must not stop the gateway. */
-    if (n < 0) kgw_access_log_dropped++;
-    len = 0;
+    for (int i = 0; i < KGW_ACCESS__COUNT; i++) flush(&logs[i]);
 }
 
 static void add(const char *p, size_t n)
 {
-    if (len + n > BUF_SIZE) n = BUF_SIZE - len;
-    memcpy(buf + len, p, n);
-    len += n;
+    if (to->len + n > BUF_SIZE) n = BUF_SIZE - to->len;
+    memcpy(to->buf + to->len, p, n);
+    to->len += n;
 }
 
 /* Quotes, backslashes and control bytes as \xXX, so that a line cannot be forged. */
@@ -81,8 +104,9 @@ static void add_header(kgw_req_t *r, kgw_str_t name)
 
 void kgw_access_log(kgw_req_t *r)
 {
-    if (log_fd < 0 || r->is_internal_api) return;
-    if (len > FLUSH_AT) kgw_access_log_flush(NULL);
+    to = &logs[!r->is_internal_api ? KGW_ACCESS_PROXY : r->listener_kind == KGW_L_STATUS ? KGW_ACCESS_STATUS : KGW_ACCESS_ADMIN];
+    if (to->fd < 0) return;
+    if (to->len > FLUSH_AT) flush(to);
     char text[128], when[64];
     size_t n = kgw_addr_ip(&r->client_addr, text);
     add(text, n);
@@ -99,8 +123,9 @@ void kgw_access_log(kgw_req_t *r)
     add_header(r, KGW_STR("Referer"));
     add(" ", 1);
     add_header(r, KGW_STR("User-Agent"));
-    n = (size_t)snprintf(text, sizeof(text), " kong_request_id: \"%.32s\"\n", r->id_hex);
+    n = r->is_internal_api ? 0 : (size_t)snprintf(text, sizeof(text), " kong_request_id: \"%.32s\"", r->id_hex);
     add(text, n);
+    add("\n", 1);
 }
 
 /* What nginx adds to an error log line about a request. */

@@ -1,4 +1,4 @@
-/* The access log file; kgw_access_log itself is declared in proxy/req.h. */
+/* The access log files; kgw_access_log itself is declared in proxy/req.h. */
 #ifndef KGW_PROXY_ACCESS_LOG_H
 #define KGW_PROXY_ACCESS_LOG_H
 
@@ -6,7 +6,10 @@
 
 /* Error log lines name the request that is worked on. Once per process. */
 void kgw_access_log_init(void);
-int kgw_access_log_open(const char *path);
+enum kgw_access_log { KGW_ACCESS_PROXY, KGW_ACCESS_ADMIN, KGW_ACCESS_STATUS, KGW_ACCESS__COUNT };
+/* NULL, "" and "off" close it. */
+int kgw_access_log_open(enum kgw_access_log which, const char *path);
+bool kgw_access_log_is_on(enum kgw_access_log which);
 int kgw_access_log_reopen(void);
 /* Writes what was collected; before every poll and at exit. */
 void kgw_access_log_flush(void *arg);

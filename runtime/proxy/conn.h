@@ -46,7 +46,8 @@ typedef struct {
     kgw_str_t charset;            /* appended to local types that are text, empty: none */
     uint32_t upstream_pool_size, upstream_max_requests, upstream_idle_ms;
     struct { uint16_t port, host_port; } port_maps[32]; unsigned port_map_cnt;
-    bool log_access;              /* proxy_access_log is on */
+    bool log_access;              /* some access log is on */
+    struct { kgw_str_t name, value; bool is_always; } *added; unsigned added_cnt; /* response headers that kong.conf injects (nginx's add_header) */
     kgw_tls_ctx_t *client_ctx;    /* default context for https upstreams */
 } kgw_proxy_conf_t;
 enum { KGW_HDR_SERVER = 1, KGW_HDR_VIA = 2, KGW_HDR_PROXY_LATENCY = 4, KGW_HDR_RESPONSE_LATENCY = 8, KGW_HDR_UPSTREAM_LATENCY = 16, KGW_HDR_UPSTREAM_STATUS = 32,

@@ -83,6 +83,7 @@ struct kgw_req {
     kgw_body_t body;
     kgw_addr_t client_addr; /* after real-ip */
     bool is_trusted;      /* the TCP peer is in trusted_ips */
+    uint8_t listener_kind; /* enum kgw_listener_kind */
     bool is_internal_api; /* admin or status listener: CONTENT phase instead of proxying */
     uint8_t method_sent;  /* unused unless Lua changed the method */
     uint32_t request_bytes; /* head and body bytes as received */

@@ -93,6 +93,15 @@ static void add_via(kgw_req_t *r)
     kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_VIA, ours);
 }
 
+/* nginx's add_header: without "always" only with these statuses. */
+static void add_injected(kgw_req_t *r)
+{
+    unsigned s = r->out.status;
+    bool is_common = s == 200 || s == 201 || s == 204 || s == 206 || s == 304 || (s >= 301 && s <= 303) || s == 307 || s == 308;
+    for (unsigned i = 0; i < kgw_proxy_conf.added_cnt; i++)
+        if (is_common || kgw_proxy_conf.added[i].is_always) kgw_hdrs_add(&r->out.hdrs, kgw_proxy_conf.added[i].name, kgw_proxy_conf.added[i].value);
+}
+
 void kgw_resp_add_gateway_headers(kgw_req_t *r)
 {
     kgw_hdrs_t *h = &r->out.hdrs;
@@ -116,6 +125,7 @@ void kgw_resp_add_gateway_headers(kgw_req_t *r)
         kgw_hdrs_set_token(h, KGW_TOK_X_KONG_UPSTREAM_STATUS, kgw_str(out, kgw_u64_dec(out, r->upstream_status)));
     }
     if (kgw_proxy_conf.hdr_flags & KGW_HDR_REQUEST_ID) kgw_hdrs_set_token(h, KGW_TOK_X_KONG_REQUEST_ID, kgw_str(r->id_hex, 32));
+    if (kgw_proxy_conf.added_cnt) add_injected(r);
 }
 
 static const struct { uint16_t status; const char *message; } messages[] = {
