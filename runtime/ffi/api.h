@@ -38,6 +38,10 @@ int kgw_ffi_base64_decode(const char *ptr, size_t len, char *out, int url);
 void kgw_ffi_md5(const char *ptr, size_t len, char *out);
 void kgw_ffi_sha1(const char *ptr, size_t len, char *out);
 void kgw_ffi_hmac_sha1(const char *key, size_t key_len, const char *ptr, size_t len, char *out);
+void kgw_ffi_hex(const char *ptr, size_t len, char *out);
+/* value_len -1: a name without "=". Texts lie in buf (len bytes). Returns how many; max is the size of list. */
+typedef struct { const char *key, *value; uint32_t key_len; int32_t value_len; } kgw_ffi_arg_t;
+int kgw_ffi_args_decode(const char *ptr, size_t len, char *buf, kgw_ffi_arg_t *list, uint32_t max, int *is_truncated);
 uint32_t kgw_ffi_crc32(const char *ptr, size_t len);
 int kgw_ffi_random(char *out, size_t len);
 int kgw_ffi_normalize(const char *ptr, size_t len, char *out, size_t *out_len);
@@ -54,6 +58,8 @@ int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const ch
 int kgw_ffi_hdr_remove(int of_response, const char *name, size_t len);
 int kgw_ffi_req_method(kgw_ffi_str_t *out);
 int kgw_ffi_req_set_method(uint32_t id);
+int kgw_ffi_req_set_args(const char *ptr, size_t len);
+int kgw_ffi_req_set_uri(const char *ptr, size_t len);
 double kgw_ffi_req_http_version(void);
 double kgw_ffi_req_start_time(void);
 int kgw_ffi_match_input(kgw_ffi_str_t *method, kgw_ffi_str_t *host, kgw_ffi_str_t *path, int *is_tls, kgw_ffi_str_t *sni);
@@ -74,6 +80,11 @@ int kgw_ffi_status_set(int status, const char *reason, size_t len);
 int kgw_ffi_headers_sent(void);
 int kgw_ffi_print(const char *ptr, size_t len);
 int kgw_ffi_send_headers(void);
+int kgw_ffi_flush(int wait);
+int kgw_ffi_flush_result(void);
+int kgw_ffi_eof(void);
+/* What the Connection field will say: 0 keep-alive, 1 close, 2 upgrade. */
+int kgw_ffi_resp_connection(void);
 void kgw_ffi_exit(int code);
 void kgw_ffi_abandon(void);
 void kgw_ffi_resp_clear(void);

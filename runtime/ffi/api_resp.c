@@ -19,8 +19,11 @@ int kgw_ffi_print(const char *ptr, size_t len)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
+    if (r->seen_eof) return KGW_DONE;
     if (!r->out.status) r->out.status = 200;
-    return kgw_resp_print(r, ptr, len);
+    bool is_head = r->in.method_id == KGW_M_HEAD;
+    int rc = kgw_resp_print(r, ptr, is_head ? 0 : len);
+    return rc == KGW_OK && is_head ? KGW_DECLINED : rc;
 }
 
 int kgw_ffi_send_headers(void)
@@ -29,6 +32,35 @@ int kgw_ffi_send_headers(void)
     if (!r) return KGW_ERROR;
     if (!r->out.status) r->out.status = 200;
     return kgw_resp_flush(r);
+}
+
+int kgw_ffi_flush(int wait)
+{
+    (void)wait;
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    if (r->seen_eof) return KGW_DONE;
+    if (!r->has_local) return KGW_DECLINED;
+    return kgw_ffi_send_headers();
+}
+
+int kgw_ffi_flush_result(void) { return cur_req() && cur_req()->conn ? KGW_OK : KGW_ERROR; }
+
+int kgw_ffi_eof(void)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    if (r->seen_eof) return KGW_DONE;
+    r->seen_eof = true;
+    return kgw_ffi_send_headers();
+}
+
+int kgw_ffi_resp_connection(void)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return 1;
+    if (r->out.status == 101) return 2;
+    return r->conn && r->conn->keep_alive ? 0 : 1;
 }
 
 #define MAY_WAIT (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_RESPONSE | KGW_PH_CONTENT | KGW_PH_ERROR | KGW_PH_BALANCER)

@@ -173,7 +173,7 @@ kgw_str_t kgw_uri_escape_path(kgw_arena_t *a, kgw_str_t s)
 
 size_t kgw_uri_escape(char *out, const char *s, size_t len, int type)
 {
-    static const char component[] = "-._~!*'()", uri[] = "-._~!*'()@:$&,/;=+#[]?"; /* as ngx.escape_uri */
+    static const char component[] = "-._~!*'()", uri[] = "-._~!*'()@:$&,/;=+[]"; /* as ngx.escape_uri */
     const char *keep = type == 0 ? uri : component;
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {

@@ -92,6 +92,7 @@ struct kgw_req {
     /* what Lua decided */
     bool request_buffering, response_buffering; /* route flags; default true */
     bool has_local;       /* a local response was begun (print, say, exit, redirect) */
+    bool seen_eof;        /* ngx.eof: no output after it */
     bool is_exited;       /* ngx.exit(>=200) or a final verdict was given in this phase */
     int exit_code;        /* last ngx.exit argument; -1000 none */
     bool headers_sent;    /* to Lua: the head is committed */

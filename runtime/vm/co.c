@@ -63,7 +63,8 @@ static void finish(kgw_co_t *co, enum kgw_co_end how)
     kgw_list_remove(&co->node);
     kgw_list_remove(&co->req_node);
     if (co->on_end) co->on_end(co, how);
-    if (how == KGW_CO_DONE && spare_cnt < THREADS_KEPT) {
+    /* Lua code holds the thread of a light thread: that one is never used again. */
+    if (how == KGW_CO_DONE && !co->parent && spare_cnt < THREADS_KEPT) {
         lua_settop(co->L, 0);
         spare[spare_cnt].L = co->L;
         spare[spare_cnt++].ref = co->ref;

@@ -1,0 +1,77 @@
+-- The coroutine library with waiting inside: when a coroutine that user code made waits for C, the whole chain of
+-- resumers waits, up to the coroutine that the scheduler knows, and is entered again when the operation is over.
+local base = require "ngx.base"
+
+local OP = base.OP
+local raw_create = coroutine.create
+local raw_resume = coroutine.resume
+local raw_yield = coroutine.yield
+local raw_status = coroutine.status
+local error = error
+local type = type
+
+-- Light threads by their Lua thread: records of thread.lua.
+local light = setmetatable({}, { __mode = "k" })
+
+local Coroutine = {
+  light = light,
+  raw_create = raw_create,
+  raw_resume = raw_resume,
+  raw_status = raw_status,
+}
+
+
+local function settle(co, ok, ...)
+  if ok and (...) == OP then
+    raw_yield(OP)
+    return settle(co, raw_resume(co))
+  end
+  return ok, ...
+end
+
+
+function Coroutine.resume(co, ...)
+  if light[co] then
+    return false, "cannot resume running coroutine"
+  end
+  return settle(co, raw_resume(co, ...))
+end
+
+
+local function unwrap(ok, ...)
+  if not ok then
+    local err = ...
+    if type(err) == "string" then
+      error(err, 0)
+    end
+    error(err)
+  end
+  return ...
+end
+
+
+function Coroutine.wrap(fn)
+  local co = raw_create(fn)
+  return function(...)
+    return unwrap(settle(co, raw_resume(co, ...)))
+  end
+end
+
+
+function Coroutine.status(co)
+  local record = light[co]
+  if record then
+    return record.status
+  end
+  return raw_status(co)
+end
+
+
+function Coroutine.install()
+  coroutine.resume = Coroutine.resume
+  coroutine.wrap = Coroutine.wrap
+  coroutine.status = Coroutine.status
+end
+
+
+return Coroutine
