@@ -69,7 +69,7 @@ local function reboot(prefix)
   local ok, code, err = pcall(function()
     local saved = prefix .. "/.kong_env"
     local is_saved = require("kgw.posix").exists(saved)
-    local conf, err = require("kong.conf").load(is_saved and saved or nil, { prefix = prefix },
+    local conf, err = require("kong.conf").load(is_saved and saved or os.getenv("KGW_CONF_FILE"), { prefix = prefix },
       { is_saved = is_saved, ignores_environment = is_saved, is_starting = true })
     if not conf then
       return 1, err

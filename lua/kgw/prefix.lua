@@ -93,10 +93,14 @@ function prefix.pid(path)
 end
 
 
---- The pid when that process lives.
+--- The pid when that process lives and is a gateway: a pid file that was left behind may name any process, even this one.
 function prefix.running(path)
   local pid = prefix.pid(path)
-  return pid and not posix.has_ended(pid) and pid or nil
+  if not pid or pid == posix.getpid() or posix.has_ended(pid) then
+    return nil
+  end
+  local name = posix.read_file("/proc/" .. pid .. "/comm")
+  return (name == nil or name == posix.read_file("/proc/self/comm") or name:match("^kgw\n$") or name:match("^kong\n$")) and pid or nil
 end
 
 

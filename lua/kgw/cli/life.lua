@@ -29,6 +29,9 @@ local function run(conf)
     if not ok then
       node.fail(err)
     end
+  elseif conf["$path"] then
+    -- Nothing can be saved: a reload reads this file again.
+    posix.setenv("KGW_CONF_FILE", posix.absolute(conf["$path"]))
   end
   local ok, err = boot.start(conf)
   if not ok then
