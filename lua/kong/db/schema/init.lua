@@ -7,6 +7,7 @@ local fill = require "kong.db.schema.fill"
 local messages = require "kong.db.schema.messages"
 local print_table = require "kong.db.schema.print"
 local transform = require "kong.db.schema.transform"
+local validators = require "kong.db.schema.validators"
 local select_row = require "kong.db.schema.select"
 local validators = require "kong.db.schema.validators"
 local value = require "kong.db.schema.value"
@@ -26,6 +27,12 @@ local Schema = {}
 Schema.__index = Schema
 
 Schema.validation_errors = messages
+-- Of the value validators only what plugin schemas call by themselves.
+Schema.validators = {
+  is_regex = function(pattern)
+    return (validators.regex_compiles(pattern))
+  end,
+}
 Schema.valid_types = {
   array = true, set = true, string = true, number = true, boolean = true, integer = true,
   foreign = true, map = true, record = true, json = true, ["function"] = true, any = true,

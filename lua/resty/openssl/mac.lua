@@ -1,0 +1,90 @@
+-- Message authentication codes: new(key, kind, cipher, digest), update(...), final(last), reset().
+local ffi = require "ffi"
+local lib = require "resty.openssl.lib"
+local params = require "resty.openssl.params"
+local format_error = require("resty.openssl.err").format_error
+
+local C = lib.C
+
+local mac = {}
+mac.__index = mac
+
+local buf, len = ffi.new("unsigned char[256]"), ffi.new("size_t[1]")
+
+
+function mac.new(key, kind, cipher, digest, properties)
+  if type(kind) ~= "string" then
+    return nil, "mac.new: expect a string at #2"
+  end
+  local list = {}
+  if digest then
+    list[#list + 1] = { "digest", params.UTF8, digest }
+  end
+  if cipher then
+    list[#list + 1] = { "cipher", params.UTF8, cipher }
+  end
+  if properties then
+    list[#list + 1] = { "properties", params.UTF8, properties }
+  end
+  local algo = C.EVP_MAC_fetch(nil, kind, properties)
+  if algo == nil then
+    return nil, format_error(("mac.new: invalid mac type \"%s\""):format(kind))
+  end
+  ffi.gc(algo, C.EVP_MAC_free)
+  local ctx = C.EVP_MAC_CTX_new(algo)
+  if ctx == nil then
+    return nil, "mac.new: failed to create EVP_MAC_CTX"
+  end
+  ffi.gc(ctx, C.EVP_MAC_CTX_free)
+  local array, keep = params.build(list)
+  local code = C.EVP_MAC_init(ctx, key, #key, array)
+  if code ~= 1 then
+    return nil, format_error("mac.new", code)
+  end
+  return setmetatable({ ctx = ctx, algo = algo, key = key, params = array, keep = keep,
+                        buf_size = tonumber(C.EVP_MAC_CTX_get_mac_size(ctx)) }, mac)
+end
+
+
+function mac.istype(object)
+  return lib.istype(object, mac)
+end
+
+
+function mac:update(...)
+  for i = 1, select("#", ...) do
+    local part = select(i, ...)
+    local code = C.EVP_MAC_update(self.ctx, part, #part)
+    if code ~= 1 then
+      return nil, format_error("mac:update", code)
+    end
+  end
+  return true
+end
+
+
+function mac:final(last)
+  if last then
+    local ok, err = self:update(last)
+    if not ok then
+      return nil, err
+    end
+  end
+  local code = C.EVP_MAC_final(self.ctx, buf, len, 256)
+  if code ~= 1 then
+    return nil, format_error("mac:final", code)
+  end
+  return ffi.string(buf, len[0])
+end
+
+
+function mac:reset()
+  local code = C.EVP_MAC_init(self.ctx, self.key, #self.key, self.params)
+  if code ~= 1 then
+    return nil, format_error("mac:reset", code)
+  end
+  return true
+end
+
+
+return mac
