@@ -152,8 +152,9 @@ end
 
 
 function cipher:final(last)
-  local head, err = "", nil
+  local head = ""
   if last then
+    local err
     head, err = self:update(last)
     if not head then
       return nil, err

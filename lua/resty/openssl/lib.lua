@@ -56,20 +56,26 @@ void BN_CTX_free(struct bignum_ctx *c);
 int BN_add(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b);
 int BN_sub(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b);
 int BN_mul(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, struct bignum_ctx *c);
-int BN_div(struct bignum_st *q, struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, struct bignum_ctx *c);
+int BN_div(struct bignum_st *q, struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b,
+    struct bignum_ctx *c);
 int BN_exp(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, struct bignum_ctx *c);
 int BN_gcd(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, struct bignum_ctx *c);
 int BN_nnmod(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *m, struct bignum_ctx *c);
 int BN_sqr(struct bignum_st *r, const struct bignum_st *a, struct bignum_ctx *c);
-int BN_mod_add(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m, struct bignum_ctx *c);
-int BN_mod_sub(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m, struct bignum_ctx *c);
-int BN_mod_mul(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m, struct bignum_ctx *c);
-int BN_mod_exp(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m, struct bignum_ctx *c);
+int BN_mod_add(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m,
+    struct bignum_ctx *c);
+int BN_mod_sub(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m,
+    struct bignum_ctx *c);
+int BN_mod_mul(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m,
+    struct bignum_ctx *c);
+int BN_mod_exp(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *b, const struct bignum_st *m,
+    struct bignum_ctx *c);
 int BN_mod_sqr(struct bignum_st *r, const struct bignum_st *a, const struct bignum_st *m, struct bignum_ctx *c);
 int BN_lshift(struct bignum_st *r, const struct bignum_st *a, int n);
 int BN_rshift(struct bignum_st *r, const struct bignum_st *a, int n);
 int BN_check_prime(const struct bignum_st *p, struct bignum_ctx *c, void *cb);
-int BN_generate_prime_ex(struct bignum_st *r, int bits, int safe, const struct bignum_st *add, const struct bignum_st *rem, void *cb);
+int BN_generate_prime_ex(struct bignum_st *r, int bits, int safe, const struct bignum_st *add,
+    const struct bignum_st *rem, void *cb);
 
 struct asn1_object_st *OBJ_txt2obj(const char *s, int no_name);
 struct asn1_object_st *OBJ_nid2obj(int n);
@@ -105,18 +111,24 @@ int EVP_MD_CTX_copy_ex(struct evp_md_ctx_st *out, const struct evp_md_ctx_st *in
 int EVP_DigestInit_ex(struct evp_md_ctx_st *ctx, const struct evp_md_st *type, void *impl);
 int EVP_DigestUpdate(struct evp_md_ctx_st *ctx, const void *d, size_t cnt);
 int EVP_DigestFinal_ex(struct evp_md_ctx_st *ctx, unsigned char *md, unsigned int *s);
-int EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned int *size, const struct evp_md_st *type, void *impl);
-int EVP_DigestSignInit(struct evp_md_ctx_st *ctx, struct evp_pkey_ctx_st **pctx, const struct evp_md_st *type, void *e, struct evp_pkey_st *pkey);
-int EVP_DigestSign(struct evp_md_ctx_st *ctx, unsigned char *sig, size_t *siglen, const unsigned char *tbs, size_t tbslen);
-int EVP_DigestVerifyInit(struct evp_md_ctx_st *ctx, struct evp_pkey_ctx_st **pctx, const struct evp_md_st *type, void *e, struct evp_pkey_st *pkey);
-int EVP_DigestVerify(struct evp_md_ctx_st *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs, size_t tbslen);
+int EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned int *size, const struct evp_md_st *type,
+    void *impl);
+int EVP_DigestSignInit(struct evp_md_ctx_st *ctx, struct evp_pkey_ctx_st **pctx, const struct evp_md_st *type,
+    void *e, struct evp_pkey_st *pkey);
+int EVP_DigestSign(struct evp_md_ctx_st *ctx, unsigned char *sig, size_t *siglen, const unsigned char *tbs,
+    size_t tbslen);
+int EVP_DigestVerifyInit(struct evp_md_ctx_st *ctx, struct evp_pkey_ctx_st **pctx, const struct evp_md_st *type,
+    void *e, struct evp_pkey_st *pkey);
+int EVP_DigestVerify(struct evp_md_ctx_st *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs,
+    size_t tbslen);
 
 struct evp_mac_st *EVP_MAC_fetch(void *libctx, const char *algorithm, const char *properties);
 void EVP_MAC_free(struct evp_mac_st *mac);
 struct evp_mac_ctx_st *EVP_MAC_CTX_new(struct evp_mac_st *mac);
 void EVP_MAC_CTX_free(struct evp_mac_ctx_st *ctx);
 size_t EVP_MAC_CTX_get_mac_size(struct evp_mac_ctx_st *ctx);
-int EVP_MAC_init(struct evp_mac_ctx_st *ctx, const unsigned char *key, size_t keylen, const struct ossl_param_st *params);
+int EVP_MAC_init(struct evp_mac_ctx_st *ctx, const unsigned char *key, size_t keylen,
+    const struct ossl_param_st *params);
 int EVP_MAC_update(struct evp_mac_ctx_st *ctx, const unsigned char *data, size_t datalen);
 int EVP_MAC_final(struct evp_mac_ctx_st *ctx, unsigned char *out, size_t *outl, size_t outsize);
 
@@ -140,10 +152,12 @@ void EVP_CIPHER_CTX_free(struct evp_cipher_ctx_st *c);
 int EVP_CIPHER_CTX_reset(struct evp_cipher_ctx_st *c);
 int EVP_CIPHER_CTX_set_padding(struct evp_cipher_ctx_st *c, int pad);
 int EVP_CIPHER_CTX_ctrl(struct evp_cipher_ctx_st *ctx, int type, int arg, void *ptr);
-int EVP_CipherInit_ex(struct evp_cipher_ctx_st *ctx, const struct evp_cipher_st *c, void *impl, const unsigned char *key, const unsigned char *iv, int enc);
+int EVP_CipherInit_ex(struct evp_cipher_ctx_st *ctx, const struct evp_cipher_st *c, void *impl,
+    const unsigned char *key, const unsigned char *iv, int enc);
 int EVP_CipherUpdate(struct evp_cipher_ctx_st *ctx, unsigned char *out, int *outl, const unsigned char *in, int inl);
 int EVP_CipherFinal_ex(struct evp_cipher_ctx_st *ctx, unsigned char *outm, int *outl);
-int EVP_BytesToKey(const struct evp_cipher_st *type, const struct evp_md_st *md, const unsigned char *salt, const unsigned char *data, int datal, int count, unsigned char *key, unsigned char *iv);
+int EVP_BytesToKey(const struct evp_cipher_st *type, const struct evp_md_st *md, const unsigned char *salt,
+    const unsigned char *data, int datal, int count, unsigned char *key, unsigned char *iv);
 
 void EVP_PKEY_free(struct evp_pkey_st *pkey);
 int EVP_PKEY_up_ref(struct evp_pkey_st *pkey);
@@ -152,8 +166,10 @@ int EVP_PKEY_get_bits(const struct evp_pkey_st *pkey);
 int EVP_PKEY_get_size(const struct evp_pkey_st *pkey);
 int EVP_PKEY_get_default_digest_nid(struct evp_pkey_st *pkey, int *pnid);
 int EVP_PKEY_get_bn_param(const struct evp_pkey_st *pkey, const char *key_name, struct bignum_st **bn);
-int EVP_PKEY_get_octet_string_param(const struct evp_pkey_st *pkey, const char *key_name, unsigned char *buf, size_t max, size_t *out_len);
-int EVP_PKEY_get_utf8_string_param(const struct evp_pkey_st *pkey, const char *key_name, char *str, size_t max, size_t *out_len);
+int EVP_PKEY_get_octet_string_param(const struct evp_pkey_st *pkey, const char *key_name, unsigned char *buf,
+    size_t max, size_t *out_len);
+int EVP_PKEY_get_utf8_string_param(const struct evp_pkey_st *pkey, const char *key_name, char *str, size_t max,
+    size_t *out_len);
 struct evp_pkey_ctx_st *EVP_PKEY_CTX_new(struct evp_pkey_st *pkey, void *e);
 struct evp_pkey_ctx_st *EVP_PKEY_CTX_new_from_name(void *libctx, const char *name, const char *propquery);
 void EVP_PKEY_CTX_free(struct evp_pkey_ctx_st *ctx);
@@ -169,17 +185,23 @@ int EVP_PKEY_keygen(struct evp_pkey_ctx_st *ctx, struct evp_pkey_st **ppkey);
 int EVP_PKEY_paramgen_init(struct evp_pkey_ctx_st *ctx);
 int EVP_PKEY_paramgen(struct evp_pkey_ctx_st *ctx, struct evp_pkey_st **ppkey);
 int EVP_PKEY_fromdata_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_fromdata(struct evp_pkey_ctx_st *ctx, struct evp_pkey_st **ppkey, int selection, struct ossl_param_st *param);
+int EVP_PKEY_fromdata(struct evp_pkey_ctx_st *ctx, struct evp_pkey_st **ppkey, int selection,
+    struct ossl_param_st *param);
 int EVP_PKEY_sign_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_sign(struct evp_pkey_ctx_st *ctx, unsigned char *sig, size_t *siglen, const unsigned char *tbs, size_t tbslen);
+int EVP_PKEY_sign(struct evp_pkey_ctx_st *ctx, unsigned char *sig, size_t *siglen, const unsigned char *tbs,
+    size_t tbslen);
 int EVP_PKEY_verify_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_verify(struct evp_pkey_ctx_st *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs, size_t tbslen);
+int EVP_PKEY_verify(struct evp_pkey_ctx_st *ctx, const unsigned char *sig, size_t siglen, const unsigned char *tbs,
+    size_t tbslen);
 int EVP_PKEY_verify_recover_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_verify_recover(struct evp_pkey_ctx_st *ctx, unsigned char *rout, size_t *routlen, const unsigned char *sig, size_t siglen);
+int EVP_PKEY_verify_recover(struct evp_pkey_ctx_st *ctx, unsigned char *rout, size_t *routlen,
+    const unsigned char *sig, size_t siglen);
 int EVP_PKEY_encrypt_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_encrypt(struct evp_pkey_ctx_st *ctx, unsigned char *out, size_t *outlen, const unsigned char *in, size_t inlen);
+int EVP_PKEY_encrypt(struct evp_pkey_ctx_st *ctx, unsigned char *out, size_t *outlen, const unsigned char *in,
+    size_t inlen);
 int EVP_PKEY_decrypt_init(struct evp_pkey_ctx_st *ctx);
-int EVP_PKEY_decrypt(struct evp_pkey_ctx_st *ctx, unsigned char *out, size_t *outlen, const unsigned char *in, size_t inlen);
+int EVP_PKEY_decrypt(struct evp_pkey_ctx_st *ctx, unsigned char *out, size_t *outlen, const unsigned char *in,
+    size_t inlen);
 int EVP_PKEY_derive_init(struct evp_pkey_ctx_st *ctx);
 int EVP_PKEY_derive_set_peer(struct evp_pkey_ctx_st *ctx, struct evp_pkey_st *peer);
 int EVP_PKEY_derive(struct evp_pkey_ctx_st *ctx, unsigned char *key, size_t *keylen);
@@ -207,8 +229,10 @@ int EVP_PKEY_set1_RSA(struct evp_pkey_st *pkey, struct rsa_st *key);
 void RSA_free(struct rsa_st *r);
 struct evp_pkey_st *d2i_PrivateKey_bio(struct bio_st *bp, struct evp_pkey_st **a);
 struct evp_pkey_st *d2i_PUBKEY_bio(struct bio_st *bp, struct evp_pkey_st **a);
-int PEM_write_bio_PrivateKey(struct bio_st *bp, const struct evp_pkey_st *x, const void *enc, const unsigned char *kstr, int klen, void *cb, void *u);
-int PEM_write_bio_PrivateKey_traditional(struct bio_st *bp, const struct evp_pkey_st *x, const void *enc, const unsigned char *kstr, int klen, void *cb, void *u);
+int PEM_write_bio_PrivateKey(struct bio_st *bp, const struct evp_pkey_st *x, const void *enc,
+    const unsigned char *kstr, int klen, void *cb, void *u);
+int PEM_write_bio_PrivateKey_traditional(struct bio_st *bp, const struct evp_pkey_st *x, const void *enc,
+    const unsigned char *kstr, int klen, void *cb, void *u);
 int PEM_write_bio_PUBKEY(struct bio_st *bp, const struct evp_pkey_st *x);
 int PEM_write_bio_Parameters(struct bio_st *bp, const struct evp_pkey_st *x);
 struct evp_pkey_st *PEM_read_bio_Parameters(struct bio_st *bp, struct evp_pkey_st **x);

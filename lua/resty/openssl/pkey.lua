@@ -138,6 +138,8 @@ function pkey:get_default_digest_type()
 end
 
 
+local MD_SETTERS = { mgf1_md = "EVP_PKEY_CTX_set_rsa_mgf1_md", oaep_md = "EVP_PKEY_CTX_set_rsa_oaep_md" }
+
 local function options_of(ctx, self, padding, opts, context)
   if self.kind == "RSA" then
     if padding and C.EVP_PKEY_CTX_set_rsa_padding(ctx, padding) ~= 1 then
@@ -146,7 +148,7 @@ local function options_of(ctx, self, padding, opts, context)
     if opts and opts.pss_saltlen and C.EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, opts.pss_saltlen) ~= 1 then
       return nil, format_error(context .. ": set salt length")
     end
-    for option, setter in pairs { mgf1_md = "EVP_PKEY_CTX_set_rsa_mgf1_md", oaep_md = "EVP_PKEY_CTX_set_rsa_oaep_md" } do
+    for option, setter in pairs(MD_SETTERS) do
       if opts and opts[option] then
         local md, err = digest.find(opts[option], context)
         if not md then

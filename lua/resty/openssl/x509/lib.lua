@@ -15,7 +15,8 @@ struct X509_name_st *X509_NAME_dup(const struct X509_name_st *name);
 int X509_NAME_entry_count(const struct X509_name_st *name);
 struct X509_name_entry_st *X509_NAME_get_entry(const struct X509_name_st *name, int loc);
 int X509_NAME_get_index_by_OBJ(const struct X509_name_st *name, const struct asn1_object_st *obj, int lastpos);
-int X509_NAME_add_entry_by_OBJ(struct X509_name_st *name, const struct asn1_object_st *obj, int type, const unsigned char *bytes, int len, int loc, int set);
+int X509_NAME_add_entry_by_OBJ(struct X509_name_st *name, const struct asn1_object_st *obj, int type,
+    const unsigned char *bytes, int len, int loc, int set);
 struct asn1_object_st *X509_NAME_ENTRY_get_object(const struct X509_name_entry_st *ne);
 struct asn1_string_st *X509_NAME_ENTRY_get_data(const struct X509_name_entry_st *ne);
 
@@ -43,7 +44,8 @@ int NCONF_load_bio(void *conf, struct bio_st *bp, long *eline);
 int X509V3_EXT_print(struct bio_st *out, struct X509_extension_st *ext, unsigned long flag, int indent);
 void *X509V3_EXT_d2i(struct X509_extension_st *ext);
 struct X509_extension_st *X509V3_EXT_i2d(int ext_nid, int crit, void *ext_struc);
-struct X509_extension_st *X509_EXTENSION_create_by_NID(struct X509_extension_st **ex, int nid, int crit, struct asn1_string_st *data);
+struct X509_extension_st *X509_EXTENSION_create_by_NID(struct X509_extension_st **ex, int nid, int crit,
+    struct asn1_string_st *data);
 struct X509_extension_st *X509_EXTENSION_dup(const struct X509_extension_st *ex);
 void X509_EXTENSION_free(struct X509_extension_st *ex);
 struct asn1_object_st *X509_EXTENSION_get_object(struct X509_extension_st *ex);
@@ -301,10 +303,9 @@ function x509_lib.define_signature(class, spec)
     if not nid then
       return nil, err
     end
-    local dig
-    dig, _, err = objects.find_sigid_algs(nid)
+    local dig = objects.find_sigid_algs(nid)
     if not dig then
-      return nil, err
+      return nil, name .. ":get_signature_digest_name: unknown signature algorithm"
     end
     return ffi.string(C.OBJ_nid2sn(dig))
   end
