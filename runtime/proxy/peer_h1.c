@@ -58,7 +58,8 @@ static void on_bytes(kgw_io_t *io, kgw_block_t *b, size_t n)
         return;
     }
     p->got_bytes = true;
-    read_more(p);
+    if (p->is_tunnel && p->req->step == KGW_STEP_TUNNEL) kgw_tunnel_pump(p->req, true);
+    else read_more(p);
 }
 
 static void on_eof(kgw_io_t *io)

@@ -46,9 +46,12 @@ void kgw_tunnel_pump(kgw_req_t *r, bool from_peer)
     }
     if (kgw_io_is_congested(to_io)) kgw_io_read_stop(from_io);
     else kgw_io_read_start(from_io);
-    if (from_io->has_eof) {
+    if (!from_io->has_eof) return;
+    if (from_peer) {
+        /* What the client still has to get goes out when its connection closes after the flush. */
         r->tunnel_done = true;
-        kgw_io_shutdown(to_io);
         kgw_req_wake(r);
+    } else {
+        kgw_io_shutdown(to_io); /* the upstream may still answer */
     }
 }

@@ -48,7 +48,7 @@ static int spill(kgw_req_t *r)
     kgw_body_t *b = &r->body;
     if (b->fd < 0) {
         char path[512];
-        snprintf(path, sizeof(path), "%s/kgw-body-XXXXXX", kgw_proxy_conf.body_temp_path ? kgw_proxy_conf.body_temp_path : "/tmp");
+        snprintf(path, sizeof(path), "%s/kgw-body-XXXXXX", kgw_proxy_conf.body_temp_path && *kgw_proxy_conf.body_temp_path ? kgw_proxy_conf.body_temp_path : "/tmp");
         b->fd = mkostemp(path, O_CLOEXEC);
         if (b->fd < 0) {
             KGW_LOG(KGW_LOG_ERR, "cannot create a temporary file for a request body in \"%s\": %s", path, strerror(errno));
