@@ -41,6 +41,61 @@ function proxy.match_input()
 end
 
 
+local route_type = ffi.typeof("kgw_ffi_route_t")
+
+
+-- What is the same for all requests of a route, for `apply`: fields base, host (nil: the client's), ip and port (nil: chosen
+-- per request), pool, connect_ms, send_ms, read_ms, retries, is_tls, strip, request_buffering, response_buffering. The
+-- caller keeps `fields` as long as the result.
+function proxy.new_route(fields)
+  local route = route_type()
+  route.base, route.base_len = fields.base, #fields.base
+  if fields.host then
+    route.host, route.host_len = fields.host, #fields.host
+  end
+  if fields.pool then
+    route.pool, route.pool_len = fields.pool, #fields.pool
+  end
+  route.connect_ms, route.send_ms, route.read_ms = fields.connect_ms, fields.send_ms, fields.read_ms
+  route.retries = fields.retries
+  route.is_tls = fields.is_tls and 1 or 0
+  route.strip = fields.strip and 1 or 0
+  route.request_buffering = fields.request_buffering and 1 or 0
+  route.response_buffering = fields.response_buffering and 1 or 0
+  if fields.ip and C.kgw_ffi_route_addr(route, fields.ip, #fields.ip, fields.port) ~= 0 then
+    return nil
+  end
+  return route
+end
+
+
+-- Applies a route to the running request; `prefix` is the part of the path that the route matched, or nil.
+function proxy.apply(route, prefix)
+  C.kgw_ffi_route_apply(route, prefix, prefix and #prefix or 0)
+end
+
+
+-- The route's own address for one more try.
+function proxy.set_route_peer(route)
+  C.kgw_ffi_route_peer(route)
+end
+
+
+-- The Host that was set for the upstream, or nil when the client's is sent.
+function proxy.get_host()
+  if C.kgw_ffi_upstream_host(host_out) ~= 0 then
+    return nil
+  end
+  return text(host_out)
+end
+
+
+-- Sets the Host for the upstream.
+function proxy.set_host(is_tls, host)
+  C.kgw_ffi_set_upstream(is_tls and 1 or 0, host, #host, nil, 0, nil, 0)
+end
+
+
 -- nil leaves a value as it is. `host` is the Host field, `uri` the escaped path, `prefix` X-Forwarded-Prefix.
 function proxy.set_upstream(is_tls, host, uri, prefix)
   C.kgw_ffi_set_upstream(is_tls and 1 or 0, host, host and #host or 0, uri, uri and #uri or 0, prefix, prefix and #prefix or 0)

@@ -97,7 +97,21 @@ int kgw_ffi_held_body_size(size_t *size);
 int kgw_ffi_held_body_copy(char *out, size_t max);
 void kgw_ffi_held_body_set(const char *ptr, size_t len);
 
-/* proxying */
+/* proxying; a kgw_ffi_route_t holds what is the same for all requests of a route. host_len 0: the client's Host is kept; addr_len 0: the
+   address is chosen per request */
+typedef struct {
+  const char *host; size_t host_len;
+  const char *base; size_t base_len;
+  const char *pool; size_t pool_len;
+  uint32_t connect_ms, send_ms, read_ms;
+  int32_t retries;
+  uint8_t is_tls, strip, request_buffering, response_buffering, addr_len;
+  uint8_t addr[32];
+} kgw_ffi_route_t;
+int kgw_ffi_route_addr(kgw_ffi_route_t *route, const char *ip, size_t len, int port);
+void kgw_ffi_route_apply(const kgw_ffi_route_t *route, const char *prefix, size_t prefix_len);
+void kgw_ffi_route_peer(const kgw_ffi_route_t *route);
+int kgw_ffi_upstream_host(kgw_ffi_str_t *out);
 void kgw_ffi_set_upstream(int is_tls, const char *host, size_t host_len, const char *uri, size_t uri_len, const char *prefix, size_t prefix_len);
 int kgw_ffi_set_peer(const char *ip, size_t ip_len, int port, const char *sni, size_t sni_len, const char *pool, size_t pool_len);
 void kgw_ffi_set_timeouts(uint32_t connect_ms, uint32_t send_ms, uint32_t read_ms);

@@ -9,14 +9,14 @@ local state = require "kong.runloop.state"
 local uri = require "kong.tools.uri"
 local upstream = require "kong.runloop.upstream"
 
-local byte = string.byte
+local apply = proxy.apply
 local escape = uri.escape
 local match_input = proxy.match_input
 local new_record = record.new
 local pcall = pcall
 local set_upstream = proxy.set_upstream
 local sub = string.sub
-local want = proxy.want
+local want_phases = upstream.want_phases
 
 local access = {}
 
@@ -151,9 +151,11 @@ end
 
 -- The upstream's path, prefix and Host, as far as the route decides them. Plugins may change them afterwards.
 local function route_upstream(rec, match, path)
-  local prefix = match.prefix
-  local target = path_of(rec.base_path, prefix, path, rec.strip, rec.version)
-  set_upstream(rec.is_tls, nil, escape(target), rec.strip and prefix ~= "/" and prefix or nil)
+  apply(rec.native, match.prefix)
+  if rec.version == "v1" then
+    local target = path_of(rec.base_path, match.prefix, path, rec.strip, rec.version)
+    set_upstream(rec.is_tls, nil, escape(target), nil)
+  end
 end
 
 
@@ -180,7 +182,7 @@ local function run_plugins(ctx, plan)
         plan = switched
         list = plan.access
         ctx.plugins_plan = plan
-        access.want_phases(ctx, plan)
+        want_phases(plan, ctx)
       end
     end
     i = i + 1
@@ -200,17 +202,10 @@ function access.plugin_failed(ctx, entry, phase, err)
 end
 
 
--- Tells C which of the later phases this request enters.
-function access.want_phases(ctx, plan)
-  local is_held = plan.response ~= false or ctx.buffered_proxying == true
-  want(plan.header_filter ~= false or is_held, plan.body_filter ~= false, plan.log ~= false, is_held)
-end
-
-
 local function with_plugins(rec, match, path)
   local ctx = fill_ctx(ngx.ctx, match, rec)
   local plan = rec.plan
-  access.want_phases(ctx, plan)
+  want_phases(plan, ctx)
   route_upstream(rec, match, path)
   run_plugins(ctx, plan)
   if ctx.delayed_response then
@@ -220,9 +215,9 @@ local function with_plugins(rec, match, path)
     return kong.response.error(503, "no Service found with those values")
   end
   if ctx.buffered_proxying then
-    access.want_phases(ctx, ctx.plugins_plan)
+    want_phases(ctx.plugins_plan, ctx)
   end
-  return upstream.run(ctx, rec)
+  return upstream.run(ctx, rec, match)
 end
 
 
@@ -260,7 +255,7 @@ function access.run()
   if rec.is_direct then
     return upstream.run_direct(rec)
   end
-  return upstream.run(nil, rec)
+  return upstream.run(nil, rec, match)
 end
 
 
@@ -270,12 +265,6 @@ function access.resume()
   if ctx.delayed_response then
     return access.flush(ctx)
   end
-end
-
-
-access.record_of = record_of
-access.starts_with_slash = function(path)
-  return byte(path, 1) == 47
 end
 
 

@@ -54,6 +54,7 @@ function builder.open(conf)
   kong.dns = require "kong.dns"
   kong.dns.init(conf)
   state.conf = conf
+  state.has_pool = conf.upstream_keepalive_pool_size ~= 0
   if conf.role == "data_plane" then
     return true
   end
@@ -126,6 +127,7 @@ function builder.rebuild()
   state.find_upstream = balancer.find
   state.record_opts = {
     flavor = router.flavor,
+    has_pool = state.has_pool,
     plugins = iterator,
     find_upstream = balancer.find,
     workspace = constants.DECLARATIVE_DEFAULT_WORKSPACE_ID,

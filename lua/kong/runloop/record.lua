@@ -2,6 +2,7 @@
 -- where to proxy to, which plugins. One record per route and configuration version, made on first use.
 -- Must never look at request data.
 local address = require "kong.router.address"
+local proxy = require "ngx.proxy"
 
 local fmt = string.format
 local lower = string.lower
@@ -89,7 +90,24 @@ local function add_service(self, service)
 end
 
 
--- opts: flavor (of the router), plugins (kong.runloop.plugins_iterator), find_upstream(name) -> upstream entity | nil.
+-- What C needs to know of the record (ngx.proxy.new_route).
+local function native_fields(self, has_pool)
+  local fields = {
+    base = self.base_path, strip = self.strip, is_tls = self.is_tls,
+    connect_ms = self.connect_ms or DEFAULT_TIMEOUT_MS, send_ms = self.send_ms or DEFAULT_TIMEOUT_MS,
+    read_ms = self.read_ms or DEFAULT_TIMEOUT_MS, retries = self.retries or 0,
+    request_buffering = self.request_buffering, response_buffering = self.response_buffering,
+  }
+  if self.is_direct then
+    fields.host = not self.preserve_host and self.host_value or nil
+    fields.ip, fields.port = self.host, self.port
+    fields.pool = has_pool and self.host .. "|" .. fmt("%d", self.port) or nil
+  end
+  return fields
+end
+
+
+-- opts: has_pool, flavor (of the router), plugins (kong.runloop.plugins_iterator), find_upstream(name) -> upstream entity | nil.
 function record.new(route, service, opts)
   local self = {
     route = route,
@@ -116,6 +134,14 @@ function record.new(route, service, opts)
     -- An address needs neither names nor a balancer: the peer is the same for every request.
     self.is_direct = not self.upstream and self.host_type ~= "name"
     self.host_value = self.host and record.host_header(self.host, self.port, self.scheme)
+  end
+  self.fields = native_fields(self, opts.has_pool)
+  self.native = proxy.new_route(self.fields)
+  if not self.native then
+    -- No address after all: whatever it is, DNS answers for it.
+    self.is_direct = false
+    self.fields.ip = nil
+    self.native = proxy.new_route(self.fields)
   end
   return self
 end

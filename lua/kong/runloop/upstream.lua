@@ -8,12 +8,10 @@ local state = require "kong.runloop.state"
 local tls = require "kong.runloop.upstream_tls"
 
 local host_header = record.host_header
-local set_buffering = proxy.set_buffering
 local set_peer = proxy.set_peer
-local set_retries = proxy.set_retries
-local set_timeouts = proxy.set_timeouts
 local slot = proxy.slot
 local tries = state.tries
+local want = proxy.want
 
 local upstream = {}
 
@@ -21,28 +19,50 @@ local PHASE_ACCESS = 0x20
 local PHASE_BALANCER = 0x40
 
 
--- Keep-alive pools: plain connections are told apart by address, which C does; TLS ones also by name and credentials.
-local function pool_of(options, host, ip, port)
-  if not options then
+-- Keep-alive pools by address: pools[ip][port]. Bounded by POOLS_MAX.
+local pools, pool_cnt = {}, 0
+local POOLS_MAX = 5000
+
+
+-- Name of the keep-alive pool for plain connections to an address, or nil when there is no keep-alive.
+local function plain_pool(ip, port)
+  if not state.has_pool then
+    return nil
+  end
+  local by_port = pools[ip]
+  if not by_port then
+    by_port = {}
+    pools[ip] = by_port
+  end
+  local pool = by_port[port]
+  if not pool then
+    if pool_cnt >= POOLS_MAX then
+      pools, pool_cnt = { [ip] = {} }, 0
+      by_port = pools[ip]
+    end
+    pool = ip .. "|" .. port
+    by_port[port] = pool
+    pool_cnt = pool_cnt + 1
+  end
+  return pool
+end
+
+
+-- TLS connections are told apart by name and credentials as well.
+local function tls_pool(options, host, ip, port)
+  if not state.has_pool then
     return nil
   end
   return ip .. "|" .. port .. "|" .. host .. "|" .. options.key
 end
 
 
--- The peer is an address that the configuration names: nothing to choose, nothing to remember but the record.
+-- The peer is an address that the configuration names: C has it already, nothing to remember but the record.
 function upstream.run_direct(rec)
   tries[slot()] = rec
-  set_timeouts(rec.connect_ms, rec.send_ms, rec.read_ms)
-  set_retries(rec.retries)
-  set_buffering(rec.request_buffering, rec.response_buffering)
-  if not rec.preserve_host then
-    proxy.set_host(rec.host_value)
-  end
   if rec.is_tls then
     return upstream.set_tls_peer(rec, nil, rec.host, rec.port, ngx.var.upstream_host)
   end
-  set_peer(rec.host, rec.port, nil, nil)
 end
 
 
@@ -56,7 +76,7 @@ end
 function upstream.set_tls_peer(rec, try, ip, port, host)
   local options = tls.options(rec, try)
   tls.apply(options)
-  set_peer(ip, port, server_name(host), pool_of(options, host, ip, port))
+  set_peer(ip, port, server_name(host), tls_pool(options, host, ip, port))
 end
 
 
@@ -79,21 +99,22 @@ local function use(try, rec, ip, port, hostname)
     host = try.host_value
   else
     host = host_header(hostname, port, try.scheme)
-    proxy.set_host(host)
+    proxy.set_host(try.is_tls, host)
   end
   if try.is_tls then
     return upstream.set_tls_peer(rec, try, ip, port, host or ngx.var.upstream_host)
   end
-  set_peer(ip, port, nil, nil)
+  set_peer(ip, port, nil, plain_pool(ip, port))
 end
 
 
-local function new_try(ctx, rec)
+local function new_try(ctx, rec, match)
   local data = ctx and ctx.balancer_data
   local try = {
     rec = rec,
     ctx = ctx,
     data = data,
+    matches = match.matches,
     scheme = rec.scheme,
     is_tls = rec.is_tls,
     keeps_host = rec.preserve_host,
@@ -108,11 +129,11 @@ local function new_try(ctx, rec)
       try.is_tls = scheme == "https" or scheme == "grpcs"
       if try.is_tls ~= rec.is_tls then
         try.scheme = scheme
-        proxy.set_scheme(try.is_tls)
+        proxy.set_upstream(try.is_tls, nil, nil, nil)
       end
     end
     local host = proxy.get_host()
-    if host and host ~= "" then
+    if host and host ~= "" and host ~= rec.fields.host then
       try.keeps_host, try.host_value = true, host
     end
     if data.host ~= rec.host or data.port ~= rec.port then
@@ -133,15 +154,36 @@ local function choose(try, is_retry)
 end
 
 
+-- What plugins changed of the timeouts and retries.
+local function apply_changes(data, rec)
+  if data.connect_timeout ~= rec.connect_ms or data.send_timeout ~= rec.send_ms or data.read_timeout ~= rec.read_ms then
+    proxy.set_timeouts(data.connect_timeout, data.send_timeout, data.read_timeout)
+  end
+  if data.retries ~= rec.retries then
+    proxy.set_retries(data.retries)
+  end
+end
+
+
+-- Tells C which of the later phases this request enters. `plan` and `ctx` are nil for requests without plugins, `try` is
+-- nil before an upstream was chosen.
+function upstream.want_phases(plan, ctx, try)
+  local is_held = plan and plan.response ~= false or ctx and ctx.buffered_proxying == true
+  local is_counted = try and try.ring and try.ring.wants_end
+  local has_cookie = try and try.hash_cookie ~= nil
+  want(plan and plan.header_filter ~= false or is_held or has_cookie, plan and plan.body_filter ~= false,
+       plan and plan.log ~= false or is_counted, is_held)
+end
+
+
 -- Chooses the first peer. `ctx` is nil for requests without plugins.
-function upstream.run(ctx, rec)
-  local try = new_try(ctx, rec)
+function upstream.run(ctx, rec, match)
+  local try = new_try(ctx, rec, match)
   tries[slot()] = try
   local data = try.data
-  set_timeouts(data and data.connect_timeout or rec.connect_ms, data and data.send_timeout or rec.send_ms,
-               data and data.read_timeout or rec.read_ms)
-  set_retries(data and data.retries or rec.retries)
-  set_buffering(rec.request_buffering, rec.response_buffering)
+  if data then
+    apply_changes(data, rec)
+  end
 
   local ip, port, hostname = choose(try, false)
   if not ip then
@@ -152,6 +194,9 @@ function upstream.run(ctx, rec)
     data.try_count = 1
     data.tries[1] = { ip = ip, port = port }
     ctx.KONG_PROXIED = true
+  end
+  if try.ring then
+    upstream.want_phases(ctx and ctx.plugins_plan, ctx, try)
   end
   return use(try, rec, ip, port, hostname)
 end
@@ -183,7 +228,7 @@ function upstream.retry()
     if rec.is_tls then
       return upstream.set_tls_peer(rec, nil, rec.host, rec.port, ngx.var.upstream_host)
     end
-    return set_peer(rec.host, rec.port, nil, nil)
+    return proxy.set_route_peer(rec.native)
   end
 
   local ctx, data = try.ctx, try.data
