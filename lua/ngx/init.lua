@@ -99,6 +99,7 @@ local ngx = {
 }
 
 require("ngx.constants").install(ngx)
+require("ngx.socket_init").install(ngx)
 
 setmetatable(ngx, {
   __index = function(_, key)
@@ -126,16 +127,6 @@ setmetatable(ngx, {
     end
   end,
 })
-
--- Sockets and regular expressions are modules of their own and join when they are there.
-for _, name in ipairs { "ngx.regex", "ngx.sockets" } do
-  local ok, install = pcall(require, name)
-  if ok and type(install) == "table" and install.install then
-    install.install(ngx)
-  elseif not ok and not install:find("not found", 1, true) then
-    error(install, 0)
-  end
-end
 
 -- The engine has `ngx` as a global; modules may also require it by name.
 _G.ngx = ngx

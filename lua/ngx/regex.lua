@@ -323,7 +323,10 @@ end
 local function template_of(text)
   local template = templates[text]
   if template == nil then
-    template = text:find("$", 1, true) and (parse_template(text) or false) or text
+    template = text
+    if text:find("$", 1, true) then
+      template = parse_template(text) or false
+    end
     if templates_cnt >= OTHERS_MAX then
       templates, templates_cnt = {}, 0
     end
