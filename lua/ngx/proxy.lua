@@ -14,6 +14,7 @@ local proxy = {}
 local method_out, host_out, path_out, sni_out = base.new_str(), base.new_str(), base.new_str(), base.new_str()
 local is_tls_out = ffi.new("int[1]")
 local number_out = ffi.new("double[1]")
+local size_out = ffi.new("size_t[1]")
 local port_out, status_out, outcome_out = ffi.new("int[1]"), ffi.new("int[1]"), ffi.new("int[1]")
 
 local PROXY_LATENCY, UPSTREAM_LATENCY, RESPONSE_LATENCY, CONNECT_TIME, RECEIVE_TIME = 0, 1, 2, 3, 4
@@ -203,6 +204,24 @@ end
 
 function proxy.is_proxied()
   return C.kgw_ffi_is_proxied() ~= 0
+end
+
+
+-- The service's body while it is held back, else nil.
+function proxy.held_body()
+  if C.kgw_ffi_held_body_size(size_out) ~= 0 then
+    return nil
+  end
+  local size = tonumber(size_out[0])
+  local out = base.buf(size)
+  return ffi_string(out, C.kgw_ffi_held_body_copy(out, size))
+end
+
+
+-- Drops the running coroutine; the run loop goes on in its access_resume. Does not return.
+function proxy.abandon()
+  C.kgw_ffi_abandon()
+  base.wait()
 end
 
 
