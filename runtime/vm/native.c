@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "vm/co.h"
+#include "vm/json.h"
 #include "vm/vm.h"
 
 static int spawn(lua_State *L)
@@ -41,5 +42,7 @@ void kgw_native_open(lua_State *L)
     lua_getfield(L, -1, "preload");
     lua_pushcfunction(L, open_module);
     lua_setfield(L, -2, "kgw.native");
+    lua_pushcfunction(L, kgw_json_open);
+    lua_setfield(L, -2, "kgw.json");
     lua_pop(L, 2);
 }
