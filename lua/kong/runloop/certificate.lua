@@ -2,13 +2,15 @@
 -- certificate handlers of global plugins. Called by kong.runloop; connections without a configured name keep the
 -- listener's own certificate.
 -- Must never cache by anything but the certificate's entity, which a new configuration replaces.
-local ssl = require "ngx.ssl"
 local state = require "kong.runloop.state"
 
 local find = string.find
 local gsub = string.gsub
 local null = ngx.null
 local sub = string.sub
+
+-- ngx.ssl, loaded by the first handshake.
+local ssl
 
 local certificate = {}
 
@@ -133,6 +135,7 @@ end
 
 
 function certificate.run()
+  ssl = ssl or require "ngx.ssl"
   local name = ssl.server_name()
   if name then
     local found = certificate_for(name:lower())
