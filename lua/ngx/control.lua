@@ -32,8 +32,11 @@ function Control.exit(status)
   end
   if status >= 300 and status ~= 408 and status ~= 444 and status ~= 499 and cur.req ~= nil and C.kgw_ffi_headers_sent() ~= 0
      and cur.phase ~= base.HEADER_FILTER then
-    local line = "attempt to set status " .. status .. " via ngx.exit after sending out the response status " .. C.kgw_ffi_status_get()
-    C.kgw_ffi_log(LOG_ERR, line, #line)
+    local sent = C.kgw_ffi_status_get()
+    if sent ~= status then
+      local line = "attempt to set status " .. status .. " via ngx.exit after sending out the response status " .. sent
+      C.kgw_ffi_log(LOG_ERR, line, #line)
+    end
     status = 200
   end
   C.kgw_ffi_exit(status)
