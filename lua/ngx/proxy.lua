@@ -5,7 +5,6 @@ local ffi = require "ffi"
 
 local C = base.C
 local cur = base.cur
-local ffi_string = ffi.string
 local text = base.text
 local tonumber = tonumber
 
@@ -30,15 +29,35 @@ function proxy.slot()
 end
 
 
--- What the router looks at: method, Host as received, normalised path, whether the client speaks TLS, its SNI or nil.
+-- What the router looks at, without making strings of it: the normalised path (pointer and length, valid until the coroutine
+-- waits), whether the client speaks TLS.
 function proxy.match_input()
   C.kgw_ffi_match_input(method_out, host_out, path_out, is_tls_out, sni_out)
-  local sni
-  local is_tls = is_tls_out[0] ~= 0
-  if is_tls and sni_out.ptr ~= nil then
-    sni = text(sni_out)
+  return path_out.ptr, path_out.len, is_tls_out[0] ~= 0
+end
+
+
+-- More of it, as strings, right after match_input: the method, the Host as received, the path, the SNI or nil.
+function proxy.match_method()
+  return text(method_out)
+end
+
+
+function proxy.match_host()
+  return text(host_out)
+end
+
+
+function proxy.match_path()
+  return text(path_out)
+end
+
+
+function proxy.match_sni()
+  if sni_out.ptr == nil then
+    return nil
   end
-  return ffi_string(method_out.ptr, method_out.len), text(host_out), ffi_string(path_out.ptr, path_out.len), is_tls, sni
+  return text(sni_out)
 end
 
 

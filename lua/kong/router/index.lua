@@ -91,6 +91,9 @@ local function add_candidate(self, rank, part, pools)
   add_check(self, rank, self.headers, attributes.headers(route, self.is_compatible), CHECK.HEADER)
   add_check(self, rank, self.sources, attributes.addresses(route.sources), CHECK.SOURCE)
   add_check(self, rank, self.destinations, attributes.addresses(route.destinations), CHECK.DESTINATION)
+  if self.methods[rank] then
+    self.wants_method = true
+  end
   if self.sources[rank] or self.destinations[rank] then
     self.wants_addresses = true
   end
@@ -164,6 +167,7 @@ function index.new(parts, is_compatible)
     entry_host = {}, entry_path = {},
     prefix_max = 0,
     wants_addresses = false,
+    wants_method = false,
   }
   local pools = { methods = {} }
   for rank = 1, n do

@@ -15,6 +15,7 @@ local trie = require "kong.router.trie"
 local band = bit.band
 local cast = ffi.cast
 local collect = trie.collect
+local ffi_string = ffi.string
 local find_roots = hosts.find
 local match_start = regex.match_start
 local sub = string.sub
@@ -91,6 +92,8 @@ function router.new(entries, opts)
     flavor = flavor,
     is_compatible = is_compatible,
     -- What callers need not find out when no route asks for it.
+    wants_method = built.wants_method or flavor == "expressions",
+    wants_host = built.hosts.has_hosts or flavor == "expressions",
     wants_port = built.hosts.has_hosts or flavor == "expressions",
     wants_addresses = built.wants_addresses or flavor == "expressions",
     request = {},
@@ -235,7 +238,7 @@ end
 
 
 -- Best candidate that matches, walking all lists in rank order; a match | nil.
-local function select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
+local function select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
                             get_query)
   local built = self.index
   local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
@@ -254,6 +257,7 @@ local function select_first(self, cnt, method, host, path, scheme, sni, src_ip, 
         return self.plain_matches[entry] or plain_match(self, entry, rank)
       end
       local match
+      local path = ffi_string(bytes, len)
       if band(checks, CHECK.REGEX) ~= 0 then
         match = match_paths(self, entry, rank, path)
       else
@@ -269,22 +273,27 @@ local function select_first(self, cnt, method, host, path, scheme, sni, src_ip, 
 end
 
 
--- The route for a request, or nil. `path` is normalised and nil for streams; `get_header(lower_name)` gives nil, a
--- string or an array, `get_query(name)` likewise (expressions only). The result is { route, service, prefix, matches };
--- callers may keep a `record` in it and must not change anything else.
-function router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
-  path = path or ""
-  local len = #path
-  local bytes = cast(u8, path)
-  if self.is_compatible then
-    if not is_ascii(bytes, len) and not validate_utf8(path) then
-      return nil
-    end
-    local cnt = gather(self, host, bytes, len, dst_port)
-    return select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+-- The route for a request, or nil. `bytes` and `len` are the normalised path (no bytes for streams), valid during the call.
+-- `method` and `host` (as received) may be nil unless self.wants_method or self.wants_host, the port of the listener unless
+-- wants_port, addresses unless wants_addresses. `get_header(lower_name)` gives nil, a string or an array,
+-- `get_query(name)` likewise. The result is { route, service, prefix, matches }; callers may keep a `record` in it and must
+-- not change anything else.
+function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+  local default_port = dst_port
+  if not self.is_compatible then
+    default_port = WITH_SNI[scheme] and 443 or 80
+  elseif not is_ascii(bytes, len) and not validate_utf8(ffi_string(bytes, len)) then
+    return nil
   end
-  local cnt = gather(self, host, bytes, len, WITH_SNI[scheme] and 443 or 80)
-  return select_first(self, cnt, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+  local cnt = gather(self, host, bytes, len, default_port)
+  return select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+end
+
+
+-- The same with the path as text.
+function router:select(method, host, path, ...)
+  path = path or ""
+  return self:select_bytes(cast(u8, path), #path, method, host, ...)
 end
 
 

@@ -1,7 +1,7 @@
 -- The access phase: finds the route, applies its protocol rules, runs the plugins, chooses the upstream.
 -- Called by kong.runloop. A request that no plugin looks at gets by without ngx.ctx: everything it needs is in its
 -- route's record. Must never build strings or tables on that path beyond the upstream path itself.
-local cjson_null = ngx.null
+local ffi = require "ffi"
 local proxy = require "ngx.proxy"
 local path_of = require("kong.router.path").upstream_path
 local record = require "kong.runloop.record"
@@ -10,15 +10,21 @@ local uri = require "kong.tools.uri"
 local upstream = require "kong.runloop.upstream"
 
 local apply = proxy.apply
+local cast = ffi.cast
 local escape = uri.escape
 local match_input = proxy.match_input
 local new_record = record.new
+local null = ngx.null
 local pcall = pcall
 local set_upstream = proxy.set_upstream
 local sub = string.sub
+local tonumber = tonumber
+local type = type
 local want_phases = upstream.want_phases
 
 local access = {}
+
+local u8 = ffi.typeof("const uint8_t *")
 
 local PHASE_ACCESS = 0x20
 local HTTPS_BODY = "Please use HTTPS protocol"
@@ -28,6 +34,23 @@ local HTTPS_BODY = "Please use HTTPS protocol"
 local function get_header(name)
   local headers = ngx.req.get_headers(0, true)
   return headers[name]
+end
+
+
+-- A query argument, likewise.
+local function get_query(name)
+  local value = ngx.req.get_uri_args(0)[name]
+  if value == true then
+    return ""
+  end
+  if type(value) == "table" then
+    for i = 1, #value do
+      if value[i] == true then
+        value[i] = ""
+      end
+    end
+  end
+  return value
 end
 
 
@@ -47,19 +70,25 @@ local function record_of(match)
 end
 
 
+-- The match for the running request, or nil. Strings are made only of what some route asks for.
 local function find_match()
-  local method, host, path, is_tls, sni = match_input()
+  local bytes, len, is_tls = match_input()
   local router = state.router
-  local scheme = is_tls and "https" or "http"
-  local port, src_ip, src_port, dst_ip
-  if router.wants_port then
-    port = access.server_port()
+  len = tonumber(len)
+  bytes = cast(u8, bytes)
+  local scheme, sni = "http", nil
+  if is_tls then
+    scheme, sni = "https", proxy.match_sni()
   end
-  if router.wants_addresses then
-    local var = ngx.var
-    src_ip, src_port, dst_ip = var.remote_addr, tonumber(var.remote_port), var.server_addr
+  local method = router.wants_method and proxy.match_method() or nil
+  local host = router.wants_host and proxy.match_host() or nil
+  local port = router.wants_port and access.server_port() or nil
+  if not router.wants_addresses then
+    return router:select_bytes(bytes, len, method, host, scheme, sni, nil, nil, nil, port, get_header, get_query)
   end
-  return router:select(method, host, path, scheme, sni, src_ip, src_port, dst_ip, port, get_header), path, is_tls
+  local var = ngx.var
+  return router:select_bytes(bytes, len, method, host, scheme, sni, var.remote_addr, tonumber(var.remote_port), var.server_addr,
+                             port, get_header, get_query)
 end
 
 
@@ -150,10 +179,10 @@ end
 
 
 -- The upstream's path, prefix and Host, as far as the route decides them. Plugins may change them afterwards.
-local function route_upstream(rec, match, path)
+local function route_upstream(rec, match)
   apply(rec.native, match.prefix)
   if rec.version == "v1" then
-    local target = path_of(rec.base_path, match.prefix, path, rec.strip, rec.version)
+    local target = path_of(rec.base_path, match.prefix, proxy.match_path(), rec.strip, rec.version)
     set_upstream(rec.is_tls, nil, escape(target), nil)
   end
 end
@@ -177,7 +206,7 @@ local function run_plugins(ctx, plan)
     local now = ctx.authenticated_consumer
     if now ~= consumer then
       consumer = now
-      local switched = state.iterator:switch(plan, entry.ordinal, now and now ~= cjson_null and now.id or nil)
+      local switched = state.iterator:switch(plan, entry.ordinal, now and now ~= null and now.id or nil)
       if switched ~= plan then
         plan = switched
         list = plan.access
@@ -202,11 +231,11 @@ function access.plugin_failed(ctx, entry, phase, err)
 end
 
 
-local function with_plugins(rec, match, path)
+local function with_plugins(rec, match)
   local ctx = fill_ctx(ngx.ctx, match, rec)
   local plan = rec.plan
   want_phases(plan, ctx)
-  route_upstream(rec, match, path)
+  route_upstream(rec, match)
   run_plugins(ctx, plan)
   if ctx.delayed_response then
     return access.flush(ctx)
@@ -234,7 +263,7 @@ end
 
 
 function access.run()
-  local match, path = find_match()
+  local match = find_match()
   if not match then
     error_ctx()
     return kong.response.error(404, "no Route matched with those values")
@@ -245,13 +274,13 @@ function access.run()
   end
   local plan = rec.plan
   if #plan.all > 0 or state.has_core_hooks then
-    return with_plugins(rec, match, path)
+    return with_plugins(rec, match)
   end
   if not rec.service then
     error_ctx(rec, match)
     return kong.response.error(503, "no Service found with those values")
   end
-  route_upstream(rec, match, path)
+  route_upstream(rec, match)
   if rec.is_direct then
     return upstream.run_direct(rec)
   end
