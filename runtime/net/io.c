@@ -46,10 +46,11 @@ static void fill_fd(kgw_io_t *io)
     io->fd = fd;
 }
 
-int kgw_io_accept(kgw_io_t *io, uv_stream_t *listener, bool is_unix)
+int kgw_io_accept(kgw_io_t *io, uv_stream_t *listener, int accepted, bool is_unix)
 {
     int rc = open_handle(io, is_unix);
-    if (rc == 0) rc = uv_accept(listener, &io->stream);
+    if (rc == 0 && accepted < 0) rc = uv_accept(listener, &io->stream);
+    else if (rc == 0) rc = is_unix ? uv_pipe_open(&io->pipe, accepted) : uv_tcp_open(&io->tcp, accepted);
     if (rc != 0) {
         io->error = rc;
         io->state = KGW_IO_OPEN; /* the handle exists: the container closes it */

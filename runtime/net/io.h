@@ -64,8 +64,8 @@ struct kgw_io {
 };
 
 void kgw_io_init(kgw_io_t *io, kgw_loop_t *loop, const kgw_io_ops_t *ops);
-/* Takes an accepted connection from the listening stream. */
-int kgw_io_accept(kgw_io_t *io, uv_stream_t *listener, bool is_unix) KGW_MUST_CHECK;
+/* Takes an accepted connection: from the listening stream, or fd when that is not -1 (owned from now on). */
+int kgw_io_accept(kgw_io_t *io, uv_stream_t *listener, int fd, bool is_unix) KGW_MUST_CHECK;
 /* Starts connecting; on_connect follows (never from inside this call). KGW_ERROR: could not even start, io->error says why. */
 int kgw_io_connect(kgw_io_t *io, const kgw_addr_t *to, const kgw_addr_t *bind_to) KGW_MUST_CHECK;
 void kgw_io_read_start(kgw_io_t *io);

@@ -45,6 +45,7 @@ static void on_connection(uv_stream_t *s, int status)
 int kgw_listener_start(kgw_listener_t *l, kgw_loop_t *loop)
 {
     l->loop = loop;
+    l->accepted = -1;
     int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return KGW_ERROR;
     int rc;
@@ -65,9 +66,17 @@ int kgw_listener_start(kgw_listener_t *l, kgw_loop_t *loop)
     return KGW_OK;
 }
 
-void kgw_listener_stop(kgw_listener_t *l)
+void kgw_listener_stop(kgw_listener_t *l, bool takes_queue)
 {
     if (!l->is_open) return;
+    for (unsigned i = 0; takes_queue && i < 4096; i++) {
+        l->accepted = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (l->accepted < 0) break;
+        l->on_accept(l);
+    }
+    l->accepted = -1;
+    close(l->fd);
+    l->fd = -1;
     l->is_open = false;
     uv_close((uv_handle_t *)&l->stream, NULL);
 }

@@ -17,7 +17,8 @@ typedef struct kgw_listener {
     union { uv_stream_t stream; uv_tcp_t tcp; uv_pipe_t pipe; };
     kgw_loop_t *loop;
     kgw_tls_ctx_t *tls_ctx;
-    void (*on_accept)(struct kgw_listener *l); /* one connection waits: kgw_io_accept(io, &l->stream, ..) */
+    void (*on_accept)(struct kgw_listener *l); /* one connection waits: kgw_io_accept(io, &l->stream, l->accepted, ..) */
+    int accepted;          /* an accepted fd during kgw_listener_stop, else -1 */
     bool is_open;
 } kgw_listener_t;
 
@@ -25,7 +26,8 @@ typedef struct kgw_listener {
 int kgw_listener_bind(const kgw_listener_t *l);
 /* Serves l->fd on the loop. */
 int kgw_listener_start(kgw_listener_t *l, kgw_loop_t *loop) KGW_MUST_CHECK;
-/* Stops accepting; the fd of the master stays open, so the kernel's queue is kept. */
-void kgw_listener_stop(kgw_listener_t *l);
+/* Stops accepting. `takes_queue`: nobody else serves this socket (the gateway stops), so what waits in the kernel's queue is accepted
+ * first; else the master and the next generation have it. */
+void kgw_listener_stop(kgw_listener_t *l, bool takes_queue);
 
 #endif

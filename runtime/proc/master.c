@@ -18,8 +18,10 @@
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/log.h"
+#include "base/settings.h"
 #include "proc/privs.h"
 #include "proc/worker.h"
+#include "net/tls_ctx.h"
 #include "proxy/conn.h"
 #include "vm/vm.h"
 
@@ -48,7 +50,7 @@ static socket_t sockets[KGW_LISTENERS_MAX];
 static struct { pid_t pid; } old_workers[KGW_WORKERS_MAX * 4];
 static unsigned old_cnt;
 static int signal_fd = -1;
-static bool is_stopping, is_fast;
+static bool is_stopping;
 static pid_t master_pid;
 
 /* Sockets --------------------------------------------------------------------------------------------- */
@@ -123,6 +125,19 @@ static void close_unused_sockets(void)
 
 /* Workers --------------------------------------------------------------------------------------------- */
 
+/* In a new worker: the sockets of other slots are not its own. */
+static void close_other_sockets(const kgw_worker_start_t *start)
+{
+    for (unsigned i = 0; i < KGW_LISTENERS_MAX; i++) {
+        if (!sockets[i].text[0]) continue;
+        for (unsigned k = 0; k < KGW_WORKERS_MAX; k++) {
+            bool is_own = false;
+            for (unsigned n = 0; n < conf.listener_cnt; n++) is_own |= start->fds[n] == sockets[i].fds[k];
+            if (!is_own && sockets[i].fds[k] >= 0) close(sockets[i].fds[k]);
+        }
+    }
+}
+
 static void spawn(unsigned id)
 {
     slot_t *s = &slots[id];
@@ -141,6 +156,7 @@ static void spawn(unsigned id)
     if (pid == 0) {
         close(signal_fd);
         close(ready[0]);
+        close_other_sockets(&start);
         kgw_worker_run(&start);
     }
     close(ready[1]);
@@ -234,10 +250,17 @@ static void respawn_due(void)
 
 /* Reload ---------------------------------------------------------------------------------------------- */
 
+static void unref_contexts(kgw_conf_t *c)
+{
+    for (unsigned i = 0; i < c->listener_cnt; i++)
+        if (c->listeners[i].tls_ctx) kgw_tls_ctx_unref(c->listeners[i].tls_ctx);
+}
+
 static void reload(kgw_vm_t *(*make_vm)(const char *))
 {
     KGW_LOG(KGW_LOG_NOTICE, "reloading the configuration");
     kgw_conf_t old_conf = conf;
+    kgw_settings_clear();
     kgw_vm_t *old_vm = vm, *new_vm = make_vm(conf.prefix);
     kgw_proxy_conf_t old_proxy = kgw_proxy_conf;
     char err[512] = "";
@@ -271,11 +294,13 @@ static void reload(kgw_vm_t *(*make_vm)(const char *))
         if (old_cnt < KGW_ARRAY_LEN(old_workers)) old_workers[old_cnt++].pid = old_slots[i].pid;
     }
     close_unused_sockets();
+    unref_contexts(&old_conf);
     kgw_vm_free(old_vm);
     KGW_LOG(KGW_LOG_NOTICE, "configuration reloaded");
     return;
 keep_old:
     KGW_LOG(KGW_LOG_ERR, "reload failed (%s), the old configuration keeps serving", err);
+    unref_contexts(&conf);
     conf = old_conf;
     kgw_proxy_conf = old_proxy;
     close_unused_sockets();
@@ -283,6 +308,19 @@ keep_old:
 }
 
 /* Start and stop -------------------------------------------------------------------------------------- */
+
+/* The workers' sockets are theirs alone from now on, so that each can end the kernel's queue itself. The second time it is fast. */
+static void stop(void)
+{
+    for (unsigned i = 0; i < KGW_LISTENERS_MAX; i++) {
+        if (!sockets[i].text[0]) continue;
+        for (unsigned k = 0; k < KGW_WORKERS_MAX; k++)
+            if (sockets[i].fds[k] >= 0) close(sockets[i].fds[k]);
+        sockets[i].text[0] = 0;
+    }
+    is_stopping = true;
+    signal_all(SIGTERM);
+}
 
 static void on_signal(int signo, kgw_vm_t *(*make_vm)(const char *))
 {
@@ -296,14 +334,9 @@ static void on_signal(int signo, kgw_vm_t *(*make_vm)(const char *))
         signal_all(SIGUSR1);
         break;
     case SIGINT:
-    case SIGTERM:
-        if (is_stopping) is_fast = true;
-        is_stopping = true;
-        signal_all(SIGTERM);
-        break;
+    case SIGTERM: stop(); break;
     case SIGQUIT:
-        is_stopping = true;
-        signal_all(SIGQUIT);
+        if (!is_stopping) stop();
         break;
     default: break;
     }
@@ -411,6 +444,5 @@ int kgw_master_run(kgw_vm_t *first, kgw_vm_t *(*make_vm)(const char *))
     loop(make_vm);
     if (has_pid_file) unlink(conf.pid_file);
     KGW_LOG(KGW_LOG_NOTICE, "exit");
-    (void)is_fast;
     return 0;
 }

@@ -22,21 +22,18 @@
 #include "proxy/peer.h"
 #include "vm/vm.h"
 
+#define QUIET_MS 200   /* a stopping gateway that got no new connection for so long stops accepting */
+#define ACCEPT_MS 5000 /* and in any case after this, or a third of the shutdown timeout */
+
 static kgw_loop_t loop;
 static kgw_listener_t listeners[KGW_LISTENERS_MAX];
 static unsigned listener_cnt;
-static uv_signal_t signals[4];
+static uv_signal_t signals[3];
 static kgw_timer_t drain_timer;
-static uint64_t drain_deadline_ms;
+static uint64_t drain_began_ms, drain_deadline_ms, accept_deadline_ms;
 static bool is_draining;
 static kgw_conf_t *conf;
 static kgw_vm_t *vm;
-
-static void quit(void *arg)
-{
-    (void)arg;
-    kgw_loop_stop(&loop);
-}
 
 static void check_drained(kgw_timer_t *t)
 {
@@ -54,23 +51,42 @@ static void check_drained(kgw_timer_t *t)
     kgw_timer_start(&loop, t, 20);
 }
 
-static void stop_listeners(void)
+static void stop_accepting(bool takes_queue)
 {
     for (unsigned i = 0; i < listener_cnt; i++)
-        if (listeners[i].kind == KGW_L_PROXY) kgw_listener_stop(&listeners[i]);
+        if (listeners[i].kind == KGW_L_PROXY) kgw_listener_stop(&listeners[i], takes_queue);
+    kgw_vm_exiting(vm, true);
+    kgw_timer_init(&drain_timer, check_drained);
+    kgw_timer_start(&loop, &drain_timer, 1);
 }
 
-static void drain(void)
+/* The gateway stops, but whoever balances the load may not know yet: new connections are still served (one answer each) until
+ * none has come for a moment. */
+static void check_quiet(kgw_timer_t *t)
+{
+    kgw_conn_drain_all();
+    uint64_t last = kgw_conn_last_accept_ms;
+    if (kgw_clock.mono_ms >= accept_deadline_ms || kgw_clock.mono_ms - (last > drain_began_ms ? last : drain_began_ms) >= QUIET_MS) stop_accepting(true);
+    else kgw_timer_start(&loop, t, 20);
+}
+
+/* SIGQUIT: another generation serves the sockets from now on. SIGTERM: the gateway ends. */
+static void drain(bool is_end)
 {
     if (is_draining) return;
     is_draining = true;
     KGW_LOG(KGW_LOG_NOTICE, "worker is draining");
-    drain_deadline_ms = kgw_clock.mono_ms + conf->shutdown_ms;
-    stop_listeners();
-    kgw_vm_exiting(vm);
+    drain_began_ms = kgw_clock.mono_ms;
+    drain_deadline_ms = drain_began_ms + conf->shutdown_ms;
+    accept_deadline_ms = drain_began_ms + (conf->shutdown_ms / 3 < ACCEPT_MS ? conf->shutdown_ms / 3 : ACCEPT_MS);
     kgw_conn_drain_all();
-    kgw_timer_init(&drain_timer, check_drained);
-    kgw_timer_start(&loop, &drain_timer, 1);
+    if (!is_end) {
+        stop_accepting(false);
+        return;
+    }
+    kgw_vm_exiting(vm, false);
+    kgw_timer_init(&drain_timer, check_quiet);
+    kgw_timer_start(&loop, &drain_timer, 20);
 }
 
 static void on_signal(uv_signal_t *s, int signo)
@@ -86,7 +102,7 @@ static void on_signal(uv_signal_t *s, int signo)
         kgw_loop_stop(&loop);
         return;
     }
-    drain();
+    drain(signo != SIGQUIT);
 }
 
 static void drain_dead(void *arg)
@@ -110,17 +126,18 @@ static void start_listeners(const kgw_worker_start_t *start)
 
 static void catch_signals(void)
 {
-    static const int numbers[] = {SIGQUIT, SIGTERM, SIGINT, SIGUSR1};
+    static const int numbers[] = {SIGQUIT, SIGTERM, SIGUSR1};
     for (unsigned i = 0; i < KGW_ARRAY_LEN(numbers); i++) {
         uv_signal_init(&loop.uv, &signals[i]);
         uv_signal_start(&signals[i], on_signal, numbers[i]);
         uv_unref((uv_handle_t *)&signals[i]);
     }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* a terminal sends it to all; the master decides */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
 }
 
 void kgw_worker_run(const kgw_worker_start_t *start)
@@ -145,7 +162,6 @@ void kgw_worker_run(const kgw_worker_start_t *start)
     char ready = 'R';
     ssize_t n = write(start->ready_fd, &ready, 1);
     (void)n;
-    (void)quit;
     kgw_loop_run(&loop);
     kgw_vm_exit_worker(vm);
     kgw_access_log_flush(NULL);

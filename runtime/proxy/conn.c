@@ -23,6 +23,7 @@ void kgw_conn_init_worker(kgw_loop_t *l)
 {
     kgw_loop_before_poll(l, kgw_conn_h1_run_ready, NULL);
 }
+uint64_t kgw_conn_last_accept_ms;
 unsigned kgw_conn_cnt(void) { return conn_cnt; }
 
 bool kgw_conn_is_draining(void) { return is_draining; }
@@ -113,17 +114,20 @@ void kgw_conn_accept(kgw_listener_t *l)
     c->loop = l->loop;
     c->listener = l;
     c->serial = ++serial;
+    c->is_draining = is_draining;
     c->is_idle = true;
+    c->idle_since_ms = kgw_clock.mono_ms;
     kgw_list_init(&c->node);
     kgw_arena_init(&c->head_arena);
     kgw_conn_h1_init(c);
     kgw_io_init(&c->io, l->loop, &conn_io_ops);
     conn_cnt++;
     kgw_conn_stats.accepted++;
+    kgw_conn_last_accept_ms = kgw_clock.mono_ms;
     kgw_conn_stats.active = conn_cnt;
     kgw_list_push_back(&all, &c->node);
-    if (kgw_io_accept(&c->io, &l->stream, l->is_unix) != KGW_OK || (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns)) {
-        if (conn_cnt > kgw_proxy_conf.max_conns) KGW_LOG(KGW_LOG_ALERT, "%u worker_connections are not enough", kgw_proxy_conf.max_conns);
+    if (kgw_io_accept(&c->io, &l->stream, l->accepted, l->is_unix) != KGW_OK || (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns)) {
+        if (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns) KGW_LOG(KGW_LOG_ALERT, "%u worker_connections are not enough", kgw_proxy_conf.max_conns);
         kgw_io_close(&c->io);
         return;
     }
@@ -143,15 +147,22 @@ void kgw_conn_accept(kgw_listener_t *l)
     kgw_io_read_start(&c->io);
 }
 
+/* An idle client may be sending its next request right now: it gets this long to do so and an answer with Connection: close. */
+#define DRAIN_IDLE_MS 300
+#define DRAIN_SILENT_MS 2000 /* the same for a connection that never sent anything */
+
 unsigned kgw_conn_drain_all(void)
 {
+    static uint64_t since_ms;
+    if (!is_draining) since_ms = kgw_clock.mono_ms;
     is_draining = true;
     kgw_list_foreach_safe(n, &all)
     {
         kgw_conn_t *c = container_of(n, kgw_conn_t, node);
         c->is_draining = true;
-        /* A connection that has not sent anything yet still gets its first answer. */
-        if (!c->req && c->requests > 0 && (!c->in || c->in->start == c->in->used)) kgw_io_close_after_flush(&c->io);
+        if (c->req || (c->in && c->in->start < c->in->used)) continue;
+        uint64_t from = c->idle_since_ms > since_ms ? c->idle_since_ms : since_ms;
+        if (kgw_clock.mono_ms - from >= (c->requests ? DRAIN_IDLE_MS : DRAIN_SILENT_MS)) kgw_io_close_after_flush(&c->io);
     }
     return conn_cnt;
 }

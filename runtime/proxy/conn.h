@@ -67,7 +67,7 @@ struct kgw_conn {
     kgw_addr_t peer_addr;   /* TCP peer (realip_remote_addr) */
     kgw_addr_t pp_src, pp_dst; bool has_pp;
     kgw_timer_t timer;
-    uint64_t lingering_until;
+    uint64_t idle_since_ms;
     kgw_block_t *in;        /* bytes received and not yet used: data[start..used) */
     kgw_arena_t head_arena; /* header spans of a head that is not complete yet: none today, kept for the parser */
     kgw_h1_t h1;
@@ -84,12 +84,14 @@ struct kgw_conn {
 
 /* Takes one connection from a listener (its on_accept). */
 void kgw_conn_accept(kgw_listener_t *l);
-/* Starts draining all conns: idle ones close, busy ones answer Connection: close. Returns how many are left. */
+/* Starts draining all conns, new ones included: every answer says Connection: close, idle ones are closed after a moment. Returns how
+ * many are left; call it again and again. */
 unsigned kgw_conn_drain_all(void);
 unsigned kgw_conn_cnt(void);
 bool kgw_conn_is_draining(void);
 /* Cuts every connection (the drain's deadline). */
 void kgw_conn_close_all(void);
+extern uint64_t kgw_conn_last_accept_ms; /* when the last connection came */
 extern struct kgw_conn_stats { uint64_t accepted, handled, requests; uint32_t active, reading, writing, waiting; } kgw_conn_stats;
 void kgw_conn_init_worker(kgw_loop_t *loop);
 

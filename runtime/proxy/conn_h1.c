@@ -557,6 +557,7 @@ static bool skip_rest(kgw_conn_t *c)
 static void next_request(kgw_conn_t *c)
 {
     c->is_idle = true;
+    c->idle_since_ms = kgw_clock.mono_ms;
     c->body_done = true;
     c->head_seen = 0;
     if (c->is_skipping) {
@@ -567,10 +568,6 @@ static void next_request(kgw_conn_t *c)
             kgw_io_read_start(&c->io);
             return;
         }
-    }
-    if (c->is_draining && !has_bytes(c)) {
-        kgw_io_close_after_flush(&c->io);
-        return;
     }
     kgw_timer_start(c->loop, &c->timer, kgw_proxy_conf.keepalive_timeout_ms);
     release_in(c);

@@ -189,10 +189,10 @@ int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cn
     return kgw_co_run(co) == KGW_ERROR ? KGW_ERROR : KGW_OK;
 }
 
-void kgw_vm_exiting(kgw_vm_t *vm)
+void kgw_vm_exiting(kgw_vm_t *vm, bool end_timers)
 {
     vm->is_exiting = true;
-    kgw_ltimer_fire_all();
+    if (end_timers) kgw_ltimer_fire_all();
 }
 
 void kgw_vm_exit_worker(kgw_vm_t *vm)

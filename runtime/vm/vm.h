@@ -40,7 +40,8 @@ kgw_vm_verdict_t kgw_vm_main(kgw_vm_t *vm, int argc, char **argv);
 /* Reload: boots from the prefix's saved configuration. NULL: it is wrong (logged). */
 kgw_vm_t *kgw_vm_reboot(const char *prefix);
 int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cnt) KGW_MUST_CHECK;
-void kgw_vm_exiting(kgw_vm_t *vm);
+/* The worker will end: ngx.worker.exiting() is true. end_timers: pending timers run now, prematurely. */
+void kgw_vm_exiting(kgw_vm_t *vm, bool end_timers);
 void kgw_vm_exit_worker(kgw_vm_t *vm);
 /* Timers or threads run that a drain should wait for. */
 bool kgw_vm_is_busy(kgw_vm_t *vm);
