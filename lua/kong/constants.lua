@@ -80,7 +80,7 @@ local constants = {
   -- Parents come before their children.
   CORE_ENTITIES = array_and_set {
     "workspaces", "consumers", "certificates", "services", "routes", "snis", "upstreams", "targets", "plugins",
-    "tags", "ca_certificates", "clustering_data_planes", "parameters", "vaults", "key_sets", "keys",
+    "tags", "ca_certificates", "clustering_data_planes", "parameters", "vaults", "key_sets", "keys", "filter_chains",
   },
 
   ENTITY_CACHE_STORE = setmetatable(ENTITY_CACHE_STORE, {

@@ -10,7 +10,6 @@ local store = require "kong.db.store"
 local ipairs = ipairs
 local pcall = pcall
 local rawget = rawget
-local require = require
 local setmetatable = setmetatable
 local type = type
 

@@ -56,6 +56,7 @@ function runloop.init_worker()
   ctx.KONG_PHASE = PHASE_INIT_WORKER
   builder.start_worker()
   state.has_failed_worker = not state.iterator:init_worker()
+  require("kong.db.declarative.sync").start_worker()
   state.iterator:configure()
 end
 
@@ -136,9 +137,9 @@ end
 -- Requests on the Admin API's and the Status API's listeners.
 function runloop.content(kind)
   if kind == 2 then
-    return require("kong.status").serve()
+    return require("kong.status").handle()
   end
-  return require("kong.api").serve()
+  return require("kong.api").handle()
 end
 
 

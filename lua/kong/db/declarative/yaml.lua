@@ -27,7 +27,7 @@ typedef struct {
   int type;
   union {
     struct { char *anchor; } alias;
-    struct { char *anchor; char *tag; char *value; size_t length; int plain_implicit; int quoted_implicit; int style; } scalar;
+    struct { char *anchor, *tag, *value; size_t length; int plain_implicit, quoted_implicit, style; } scalar;
     struct { char *anchor; char *tag; int implicit; int style; } start;
   } data;
   kgw_yaml_mark_t start_mark, end_mark;
@@ -48,8 +48,7 @@ do
   end
 end
 
-local STREAM_START, STREAM_END, DOCUMENT_START, DOCUMENT_END, ALIAS, SCALAR, SEQUENCE_START, SEQUENCE_END,
-      MAPPING_START, MAPPING_END = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local DOCUMENT_START, ALIAS, SCALAR, SEQUENCE_START, SEQUENCE_END, MAPPING_START, MAPPING_END = 3, 5, 6, 7, 8, 9, 10
 local NAMES = { "STREAM_START", "STREAM_END", "DOCUMENT_START", "DOCUMENT_END", "ALIAS", "SCALAR", "SEQUENCE_START",
                 "SEQUENCE_END", "MAPPING_START", "MAPPING_END" }
 local PLAIN = 1

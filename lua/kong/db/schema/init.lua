@@ -27,12 +27,6 @@ local Schema = {}
 Schema.__index = Schema
 
 Schema.validation_errors = messages
--- Of the value validators only what plugin schemas call by themselves.
-Schema.validators = {
-  is_regex = function(pattern)
-    return (validators.regex_compiles(pattern))
-  end,
-}
 Schema.valid_types = {
   array = true, set = true, string = true, number = true, boolean = true, integer = true,
   foreign = true, map = true, record = true, json = true, ["function"] = true, any = true,

@@ -1,0 +1,60 @@
+-- Rows as the Admin API prints them: every field of the schema, null where there is nothing, arrays as arrays.
+-- Used by kong.api and kong.db.declarative.export. Must never change a row.
+local value = require "kong.db.schema.value"
+
+local getmetatable = getmetatable
+local ipairs = ipairs
+local next = next
+local pairs = pairs
+local setmetatable = setmetatable
+local type = type
+
+local array_mt = value.array_mt
+local set_mt = value.set_mt
+
+local rows = {}
+
+local NO_RESOLVING = { resolve = false }
+
+
+-- Sets print as arrays.
+local function mark_arrays(t)
+  for _, v in pairs(t) do
+    if type(v) == "table" then
+      if getmetatable(v) == set_mt then
+        setmetatable(v, array_mt)
+      end
+      mark_arrays(v)
+    end
+  end
+  return t
+end
+
+
+-- A copy of a row for printing. The workspace stays inside.
+function rows.show(schema, row)
+  local shown = schema:process_auto_fields(row, "select", true, NO_RESOLVING)
+  shown.ws_id = nil
+  return mark_arrays(shown)
+end
+
+
+function rows.show_all(schema, list)
+  local shown = {}
+  for i, row in ipairs(list) do
+    shown[i] = rows.show(schema, row)
+  end
+  return setmetatable(shown, array_mt)
+end
+
+
+-- A plain array that prints as [] when empty.
+function rows.array(list)
+  if next(list) == nil then
+    return setmetatable({}, array_mt)
+  end
+  return list
+end
+
+
+return rows

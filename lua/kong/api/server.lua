@@ -1,0 +1,228 @@
+-- Serves one Admin or Status API request: reads it, finds the handler, sends what the handler returned.
+-- Handlers get `self` ({method, path, params, query, body, is_form, text, headers}), the database, helpers and return
+-- status, body, headers; those of plugins answer through kong.response.exit. Used by kong.api and kong.status.
+-- Must never know a path.
+local arguments = require "kong.api.arguments"
+local cjson = require "cjson.safe"
+local meta = require "kong.meta"
+
+local concat = table.concat
+local gmatch = string.gmatch
+local pairs = pairs
+local pcall = pcall
+local sort = table.sort
+local type = type
+
+local server = {}
+
+local JSON = "application/json; charset=utf-8"
+local METHODS_WITH_BODY = { POST = true, PUT = true, PATCH = true, DELETE = true }
+
+
+-- Lists with holes are errors of single entries of a long list: they print with nulls.
+if cjson.encode_sparse_array then
+  cjson.encode_sparse_array(true, 0, 0)
+  cjson.encode_sparse_array(true, 2, 32768)
+end
+
+
+local function segments_of(path)
+  local segments, n = {}, 0
+  for part in gmatch(path, "[^/]+") do
+    n = n + 1
+    segments[n] = ngx.unescape_uri(part)
+  end
+  return segments
+end
+
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+
+local function read_body()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data()
+  if text then
+    return text
+  end
+  local path = ngx.req.get_body_file()
+  return path and read_file(path) or nil
+end
+
+
+local function allowed_methods(leaf)
+  local names = { "HEAD", "OPTIONS" }
+  for name in pairs(leaf.methods) do
+    if name == name:upper() and name ~= "HEAD" and name ~= "OPTIONS" then
+      names[#names + 1] = name
+    end
+  end
+  sort(names)
+  return concat(names, ", ")
+end
+
+
+local function set_common_headers(options, started)
+  local header = ngx.header
+  header["Server"] = meta._SERVER_TOKENS
+  header["X-Kong-Admin-Latency"] = math.max(0, math.floor(ngx.now() * 1000 - started + 0.5))
+  if options.cors then
+    header["Access-Control-Allow-Origin"] = options.allowed_origin or ngx.var.http_origin or "*"
+    if options.credentials then
+      header["Access-Control-Allow-Credentials"] = "true"
+    end
+  end
+end
+
+
+-- body: table (JSON), text, or nil.
+local function send(status, body, headers)
+  local header = ngx.header
+  ngx.status = status
+  for name, v in pairs(headers or {}) do
+    header[name] = v
+  end
+  local text = body
+  if type(body) == "table" then
+    text = cjson.encode(body)
+    header["Content-Type"] = JSON
+  elseif text and not header["Content-Type"] then
+    header["Content-Type"] = JSON
+  end
+  text = text or ""
+  if status ~= 204 and status ~= 304 then
+    header["Content-Length"] = #text
+  end
+  if ngx.req.get_method() ~= "HEAD" and text ~= "" then
+    ngx.print(text)
+  end
+  return ngx.exit(status)
+end
+
+
+local function preflight(leaf, options)
+  local methods = allowed_methods(leaf)
+  local headers = { ["Allow"] = methods }
+  if options.cors then
+    headers["Access-Control-Allow-Methods"] = methods
+    headers["Access-Control-Allow-Headers"] = ngx.var.http_access_control_request_headers or "Content-Type"
+  end
+  return 204, nil, headers
+end
+
+
+local function merged_params(self)
+  local params = self.params
+  for _, source in ipairs { self.query, type(self.body) == "table" and self.body or {} } do
+    for k, v in pairs(source) do
+      if params[k] == nil then
+        params[k] = v
+      end
+    end
+  end
+  return params
+end
+
+
+local function new_request(method, params)
+  return {
+    method = method,
+    path = ngx.var.uri,
+    params = params,
+    query = ngx.req.get_uri_args(1000),
+    req = { method = method, headers = ngx.req.get_headers(0), params_get = {}, params_post = {} },
+    args = { uri = {}, post = {} },
+    NO_ARRAY_INDEX_MARK = {},
+  }
+end
+
+
+-- Reads and decodes the body. nil, or status and body of the refusal.
+local function take_body(self, leaf)
+  if not METHODS_WITH_BODY[self.method] then
+    return nil
+  end
+  local text = read_body()
+  if not text or text == "" then
+    return nil
+  end
+  self.text = text
+  self.content_type = ngx.var.http_content_type or ""
+  local body, status, message, is_form = arguments.decode_body(text, self.content_type, leaf.methods.accepts_text)
+  if status then
+    return status, { message = message }
+  end
+  self.body = body
+  self.is_form = is_form
+  return nil
+end
+
+
+local function call_handler(app, self, leaf)
+  local handler = leaf.methods[self.method]
+  if self.method == "HEAD" then
+    handler = leaf.methods.HEAD or leaf.methods.GET
+  end
+  if type(handler) ~= "function" then
+    return 405, { message = "Method not allowed" }
+  end
+  local status, body = take_body(self, leaf)
+  if status then
+    return status, body
+  end
+  local plugin_style = leaf.methods.plugin_style
+  if plugin_style then
+    merged_params(self)
+    self.args.uri = self.query
+    self.args.post = type(self.body) == "table" and self.body or {}
+    if leaf.methods.before then
+      leaf.methods.before(self, app.db, app.helpers)
+    end
+  end
+  return handler(self, app.db, app.helpers)
+end
+
+
+local function dispatch(app, options)
+  local method = ngx.req.get_method()
+  local leaf, params = app.router:find(segments_of((ngx.var.request_uri or "/"):match("^[^?#]*")))
+  if not leaf then
+    return 404, { message = "Not found" }
+  end
+  if method == "OPTIONS" then
+    return preflight(leaf, options)
+  end
+  return call_handler(app, new_request(method, params), leaf)
+end
+
+
+-- app: {router, db, helpers}. options: cors, credentials, allowed_origin. Sends the answer and does not return.
+function server.serve(app, options)
+  local started = ngx.now() * 1000
+  set_common_headers(options, started)
+  local ok, status, body, headers = pcall(dispatch, app, options)
+  if not ok then
+    ngx.log(ngx.ERR, "error in the handler of ", ngx.var.request_uri, ": ", tostring(status))
+    return send(500, { message = "An unexpected error occurred" })
+  end
+  if status == nil then
+    return ngx.exit(ngx.status ~= 0 and ngx.status or 200)
+  end
+  if status == 500 and headers and type(headers) == "string" then
+    ngx.log(ngx.ERR, headers)
+    headers = nil
+  end
+  set_common_headers(options, started)
+  return send(status, body, headers)
+end
+
+
+return server

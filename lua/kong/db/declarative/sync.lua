@@ -1,0 +1,306 @@
+-- Carries a configuration that one worker parsed to all others: rows are packed into a shared dictionary in small
+-- pieces, a version number tells that there is something new, and each worker unpacks a few rows at a time between
+-- requests before it swaps. Used by POST /config, the data plane of a cluster and the runloop's start of a worker.
+-- Must never hold up a worker for more than a slice.
+local buffer = require "string.buffer"
+local store = require "kong.db.store"
+local value = require "kong.db.schema.value"
+local workers = require "kong.api.workers"
+
+local ipairs = ipairs
+local pcall = pcall
+local tostring = tostring
+local type = type
+
+local sync = {}
+
+local DICT = "kong_config"
+local VERSION_KEY = "kong:config:version"
+local ROWS_PER_PIECE = 48
+local POLL_SECONDS = 0.1
+local PUBLISH_EVERY = 50
+
+-- The configuration this worker serves: 0 is the one of the start.
+local current = 0
+local is_loading = false
+
+
+local function dict()
+  return ngx.shared[DICT]
+end
+
+
+-- Field names are sent as numbers.
+local function new_codec(entities)
+  local names, seen = {}, {}
+  for _, info in ipairs(entities:sorted()) do
+    for name in info.schema:each_field() do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  names[#names + 1] = "ws_id"
+  return buffer.new({ dict = names, metatable = { value.array_mt, value.set_mt } })
+end
+
+
+local codec, codec_of
+
+
+local function codec_for(db)
+  if codec_of ~= db.entities or not codec then
+    codec, codec_of = new_codec(db.entities), db.entities
+  end
+  return codec
+end
+
+
+local function piece_key(version, i)
+  return "config:" .. version .. ":" .. i
+end
+
+
+local function put(zone, key, text)
+  local ok, err = zone:safe_set(key, text)
+  if not ok then
+    return nil, err
+  end
+  return true
+end
+
+
+local function forget_pieces(zone, version)
+  local head = zone:get("config:" .. version)
+  if not head then
+    return
+  end
+  local count = buffer.decode(head).count
+  for i = 1, count do
+    zone:delete(piece_key(version, i))
+  end
+  zone:delete("config:" .. version)
+end
+
+
+local function pack(zone, version, db, lists, pause)
+  local count = 0
+  local pack_buffer = codec_for(db)
+  for _, info in ipairs(db.entities:sorted()) do
+    local rows = lists[info.name] or {}
+    for from = 1, #rows, ROWS_PER_PIECE do
+      local piece = { info.name }
+      for i = from, math.min(#rows, from + ROWS_PER_PIECE - 1) do
+        piece[#piece + 1] = rows[i]
+      end
+      count = count + 1
+      local ok, err = put(zone, piece_key(version, count), pack_buffer:reset():encode(piece):get())
+      if not ok then
+        return nil, err, count
+      end
+      if pause then
+        pause()
+      end
+    end
+  end
+  return count
+end
+
+
+-- Makes the rows available to all workers. version | nil, error ("no memory": the rows do not fit).
+function sync.publish(db, lists, meta, hash, pause)
+  local zone = dict()
+  if not zone then
+    return 0
+  end
+  local counter = ngx.shared.kong
+  local old = counter:get(VERSION_KEY) or 0
+  local version = old + 1
+  local count, err, packed = pack(zone, version, db, lists, pause)
+  if not count then
+    for i = 1, packed do
+      zone:delete(piece_key(version, i))
+    end
+    return nil, err
+  end
+  local ok
+  ok, err = put(zone, "config:" .. version, buffer.encode({ count = count, hash = hash, meta = meta }))
+  if not ok then
+    return nil, err
+  end
+  counter:set(VERSION_KEY, version)
+  if old > 0 then
+    forget_pieces(zone, old)
+  end
+  return version
+end
+
+
+local function same_list(a, b)
+  if type(a) ~= "table" or #a ~= #b then
+    return false
+  end
+  for i = 1, #b do
+    if a[i] ~= b[i] then
+      return false
+    end
+  end
+  return true
+end
+
+
+-- What rows had in common before they were packed, they have in common again.
+local function share(info, plan, row, refs)
+  for _, foreign in ipairs(info.foreigns) do
+    local reference = row[foreign.name]
+    if reference then
+      local known = refs[reference.id]
+      if known then
+        row[foreign.name] = known
+      else
+        refs[reference.id] = reference
+      end
+    end
+  end
+  for i = 1, plan.n do
+    local default = plan.kinds[i] == "shared" and plan.defaults[i]
+    if default and same_list(row[plan.names[i]], default) then
+      row[plan.names[i]] = default
+    end
+  end
+end
+
+
+local function unpack_rows(zone, version, count, db, pause)
+  local lists, refs = {}, {}
+  local reader = codec_for(db)
+  for i = 1, count do
+    local text = zone:get(piece_key(version, i))
+    if not text then
+      return nil, "replaced"
+    end
+    local piece = reader:set(text):decode()
+    local info = db.entities:get(piece[1])
+    local plan = info.schema:view_for(nil)
+    local list = lists[piece[1]]
+    if not list then
+      list = {}
+      lists[piece[1]] = list
+    end
+    for k = 2, #piece do
+      share(info, plan, piece[k], refs)
+      list[#list + 1] = piece[k]
+    end
+    if pause then
+      pause()
+    end
+  end
+  return lists
+end
+
+
+-- Puts rows in the place of the current ones and lets the runloop rebuild; the old ones come back if it cannot.
+function sync.swap(db, lists, meta, hash, pause)
+  local snapshot = store.new(db.entities, lists, hash, meta)
+  store.prepare(snapshot, db.entities, pause)
+  local before = db.store
+  db.store = snapshot
+  local ok, err = require("kong.runloop").rebuild(pause)
+  if not ok then
+    db.store = before
+    return nil, err
+  end
+  for _, name in ipairs { "cache", "core_cache" } do
+    local cache = kong[name]
+    if cache and cache.purge then
+      cache:purge()
+    end
+  end
+  if kong.worker_events and kong.worker_events.post_local then
+    kong.worker_events.post_local("declarative", "reconfigure", hash)
+  end
+  return true
+end
+
+
+local function load_version(version, db, pause)
+  local zone = dict()
+  local head = zone and zone:get("config:" .. version)
+  if not head then
+    return nil, "replaced"
+  end
+  head = buffer.decode(head)
+  local lists, err = unpack_rows(zone, version, head.count, db, pause)
+  if not lists then
+    return nil, err
+  end
+  return sync.swap(db, lists, head.meta, head.hash, pause)
+end
+
+
+-- Marks a version as served by this worker, which has swapped already.
+function sync.serving(version)
+  current = version
+  workers.serves(version)
+end
+
+
+local function pause()
+  ngx.sleep(0)
+end
+
+
+local function catch_up()
+  local wanted = ngx.shared.kong:get(VERSION_KEY) or 0
+  if wanted == current or is_loading then
+    return
+  end
+  is_loading = true
+  local ok, done, err = pcall(load_version, wanted, kong.db, pause)
+  is_loading = false
+  if ok and done then
+    sync.serving(wanted)
+  elseif not ok or err ~= "replaced" then
+    -- Told once; the worker goes on with what it has until there is something newer.
+    current = wanted
+    ngx.log(ngx.ERR, "cannot take over the new configuration: ", tostring(ok and err or done))
+  end
+end
+
+
+sync.catch_up = catch_up
+
+
+-- While a worker loads by itself, the watcher stays away.
+function sync.exclusive(fn, ...)
+  is_loading = true
+  local ok, a, b, c = pcall(fn, ...)
+  is_loading = false
+  if not ok then
+    return nil, a
+  end
+  return a, b, c
+end
+
+
+-- Called when a worker starts: takes over what came after the master's start, and goes on watching.
+function sync.start_worker()
+  workers.publish()
+  workers.serves(0)
+  local ticks = 0
+  ngx.timer.at(0, catch_up)
+  ngx.timer.every(POLL_SECONDS, function(premature)
+    if premature then
+      return
+    end
+    catch_up()
+    ticks = ticks + 1
+    if ticks % PUBLISH_EVERY == 0 then
+      workers.publish()
+    end
+  end)
+end
+
+
+return sync
