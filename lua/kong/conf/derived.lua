@@ -88,6 +88,18 @@ local function absolute_material(conf)
 end
 
 
+-- The bundled plugins that this installation holds.
+local function installed_plugins()
+  local out, root = {}, rawget(_G, "KGW_ROOT")
+  for _, name in ipairs(BUNDLED_PLUGINS) do
+    if not root or posix.exists(root .. "/plugins/" .. name .. "/handler.lua") then
+      out[#out + 1] = name
+    end
+  end
+  return out
+end
+
+
 -- { "bundled", "x" } -> a set of names; "off" at the start means none.
 local function name_set(list, bundled)
   local out = {}
@@ -248,7 +260,7 @@ end
 local function add(conf)
   paths(conf)
   absolute_material(conf)
-  conf.loaded_plugins = name_set(conf.plugins, BUNDLED_PLUGINS)
+  conf.loaded_plugins = name_set(conf.plugins, installed_plugins())
   directives(conf)
   plugin_dictionaries(conf)
   local err = all_listeners(conf)
