@@ -55,7 +55,7 @@ local function run_command(command, options)
   end, options) }
   local note = package.loaded["kgw.prefix"] and package.loaded["kgw.prefix"].note
   if note and results[3] ~= "run" then
-    print(note)
+    io.stdout:write(note, "\n")
   end
   if not results[1] then
     return report(results[2], options)

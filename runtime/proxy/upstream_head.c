@@ -164,7 +164,7 @@ void kgw_upstream_write_head(kgw_req_t *r, kgw_chain_t *to, bool *chunked)
     FIELD("X-Forwarded-Path", KGW_VAR_UPSTREAM_XF_PATH);
     FIELD("X-Forwarded-Prefix", KGW_VAR_UPSTREAM_XF_PREFIX);
     kgw_out_field(&o, KGW_STR("X-Real-IP"), ip_text(r, &r->client_addr));
-    if (kgw_proxy_conf.hdr_flags & KGW_HDR_VIA) FIELD("Via", KGW_VAR_UPSTREAM_VIA);
+    FIELD("Via", KGW_VAR_UPSTREAM_VIA);
     if (kgw_proxy_conf.upstream_request_id) kgw_out_field(&o, KGW_STR("X-Kong-Request-Id"), kgw_str(r->id_hex, 32));
     write_framing(r, &o, chunked);
     kgw_str_t conn = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Connection"));

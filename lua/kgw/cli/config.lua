@@ -6,6 +6,7 @@ local posix = require "kgw.posix"
 local texts = require "kgw.cli.texts"
 
 local fmt = string.format
+local say = node.say
 
 local CONF_AND_PREFIX = {
   { long = "conf", short = "c", kind = "string" }, { long = "prefix", short = "p", kind = "string" },
@@ -20,7 +21,7 @@ commands.check = {
     local path = options[1] or "/etc/kong/kong.conf"
     local conf, err, errors = conf_module.load(path, {})
     if conf then
-      print(fmt("configuration at %s is valid", path))
+      say(fmt("configuration at %s is valid", path))
       return 0
     end
     for _, text in ipairs(errors or { err }) do
@@ -51,7 +52,7 @@ local function parse(options)
   if not entities then
     node.fail("Failed parsing:\n" .. err)
   end
-  print("parse successful")
+  say("parse successful")
   return 0
 end
 
@@ -103,7 +104,7 @@ commands.vault = {
       if not value then
         node.fail(err)
       end
-      print(value)
+      say(value)
       return 0
     end,
   },
@@ -133,7 +134,7 @@ local function gen_cert(options)
       node.fail(err)
     end
   end
-  print(fmt("Successfully generated certificate/key pairs, they have been written to: '%s' and '%s'.", cert, key))
+  say(fmt("Successfully generated certificate/key pairs, they have been written to: '%s' and '%s'.", cert, key))
   return 0
 end
 
@@ -143,7 +144,7 @@ commands.hybrid = { options = { { long = "days", short = "d", kind = "number" } 
 
 local function nothing_to_migrate(options)
   if not options.quiet then
-    print("Database is up-to-date")
+    say("Database is up-to-date")
   end
   return 0
 end
@@ -159,7 +160,7 @@ commands.migrations = {
     bootstrap = nothing_to_migrate, up = nothing_to_migrate, finish = nothing_to_migrate, list = nothing_to_migrate,
     reset = nothing_to_migrate,
     status = function()
-      print("{}")
+      say("{}")
       return 0
     end,
   },
@@ -170,9 +171,9 @@ commands.version = {
   options = { { long = "all", short = "a", kind = "boolean" } },
   run = function(options)
     if options.all then
-      print(fmt("Kong: %s\nngx_lua: %s\nnginx: %s\nLua: %s", meta._VERSION, "10.26", "1.25.3", jit and jit.version or _VERSION))
+      say(fmt("Kong: %s\nngx_lua: %s\nnginx: %s\nLua: %s", meta._VERSION, "10.26", "1.25.3", jit and jit.version or _VERSION))
     else
-      print(meta._VERSION)
+      say(meta._VERSION)
     end
     return 0
   end,
@@ -182,7 +183,7 @@ commands.version = {
 commands.roar = {
   options = {},
   run = function()
-    print([[
+    say([[
    ____
   (o  o)   kgw
   ( -- )

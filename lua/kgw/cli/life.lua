@@ -6,6 +6,7 @@ local posix = require "kgw.posix"
 local prefix = require "kgw.prefix"
 
 local fmt = string.format
+local say = node.say
 
 local CONF_AND_PREFIX = {
   { long = "conf", short = "c", kind = "string" }, { long = "prefix", short = "p", kind = "string" },
@@ -77,7 +78,7 @@ life.stop = {
   options = PREFIX,
   run = function(options)
     stop_node(node.pid(node.prefix(options)))
-    print("Kong stopped")
+    say("Kong stopped")
     return 0
   end,
 }
@@ -99,10 +100,10 @@ life.quit = {
     end
     posix.kill(pid, posix.SIGQUIT)
     if node.wait_gone(pid, options.timeout * 1000) then
-      print("Kong stopped (gracefully)")
+      say("Kong stopped (gracefully)")
     else
       stop_node(pid)
-      print("Timeout, Kong stopped forcefully")
+      say("Timeout, Kong stopped forcefully")
     end
     return 0
   end,
@@ -135,7 +136,7 @@ life.reload = {
       node.fail(err)
     end
     posix.kill(pid, posix.SIGHUP)
-    print("Kong reloaded")
+    say("Kong reloaded")
     return 0
   end,
 }
@@ -153,7 +154,7 @@ life.restart = {
     local pid = prefix.running(conf.prefix)
     if pid then
       stop_node(pid)
-      print("Kong stopped")
+      say("Kong stopped")
     end
     return run(node.load(options, { is_starting = true, is_saved = options.is_saved }))
   end,
@@ -195,11 +196,11 @@ end
 
 
 local function report_health(is_running, path)
-  print("nginx......." .. (is_running and "running" or "not running"))
+  say("nginx......." .. (is_running and "running" or "not running"))
   if not is_running then
     node.fail("Kong is not running at " .. path)
   end
-  print("\nKong is healthy at " .. path)
+  say("\nKong is healthy at " .. path)
   return 0
 end
 
@@ -229,17 +230,17 @@ life.drain = {
     conf = conf or node.load(options)
     local listener = conf["$listeners"].status[1]
     if not listener then
-      print("No status listeners found in configuration.")
+      say("No status listeners found in configuration.")
       return 0
     end
     local url = fmt("%s://%s:%d/status/ready", listener.ssl and "https" or "http", listener.ip, listener.port)
     local status, err = node.http(listener, "POST", "/status/ready", "{\"status\":\"draining\"}")
     if not status then
-      print(fmt("Failed to send request to %s: %s", url, err))
+      say(fmt("Failed to send request to %s: %s", url, err))
     elseif status ~= 204 and status ~= 200 then
-      print(fmt("Unexpected response status from %s: %d", url, status))
+      say(fmt("Unexpected response status from %s: %d", url, status))
     else
-      print("Kong's status successfully changed to 'draining'")
+      say("Kong's status successfully changed to 'draining'")
     end
     return 0
   end,

@@ -8,6 +8,12 @@ local fmt = string.format
 local node = {}
 
 
+--- A line on stdout. (The ngx API makes `print` write to the log.)
+function node.say(text)
+  io.stdout:write(text, "\n")
+end
+
+
 --- Ends the command: "Error: <text>" and the hint how to see more (not with is_short).
 function node.fail(text, is_short)
   error({ message = text, is_short = is_short }, 0)
