@@ -123,7 +123,7 @@ local function authenticate(conf)
     kong.log.err(err)
     return nil, { status = 500, message = "An unexpected error occurred" }
   end
-  auth.set_consumer(consumer, credential)
+  auth.set_consumer(consumer, credential, credential.id)
   return true
 end
 

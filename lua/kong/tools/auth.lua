@@ -20,13 +20,13 @@ end
 
 -- Marks the request as coming from `consumer` and tells the upstream so in headers. Headers of the same
 -- names that the client sent are always replaced or dropped. Without a credential the consumer is anonymous.
--- Raises when both are nil.
-function auth.set_consumer(consumer, credential)
+-- identifier: what the credential is called to the upstream. Raises when consumer and credential are both nil.
+function auth.set_consumer(consumer, credential, identifier)
   kong.client.authenticate(consumer, credential)
   set_or_clear("X-Consumer-ID", consumer and consumer.id)
   set_or_clear("X-Consumer-Custom-ID", consumer and consumer.custom_id)
   set_or_clear("X-Consumer-Username", consumer and consumer.username)
-  set_or_clear("X-Credential-Identifier", credential and credential.id)
+  set_or_clear("X-Credential-Identifier", credential and identifier)
   if credential then
     kong.service.request.clear_header("X-Anonymous-Consumer")
   else

@@ -11,6 +11,24 @@ mac.__index = mac
 
 local buf, len = ffi.new("unsigned char[256]"), ffi.new("size_t[1]")
 
+-- Algorithms by name; looking one up costs more than a short message.
+local fetched = {}
+
+
+local function fetch(kind, properties)
+  local name = properties and kind .. ":" .. properties or kind
+  local algo = fetched[name]
+  if not algo then
+    algo = C.EVP_MAC_fetch(nil, kind, properties)
+    if algo == nil then
+      return nil
+    end
+    ffi.gc(algo, C.EVP_MAC_free)
+    fetched[name] = algo
+  end
+  return algo
+end
+
 
 function mac.new(key, kind, cipher, digest, properties)
   if type(kind) ~= "string" then
@@ -26,11 +44,10 @@ function mac.new(key, kind, cipher, digest, properties)
   if properties then
     list[#list + 1] = { "properties", params.UTF8, properties }
   end
-  local algo = C.EVP_MAC_fetch(nil, kind, properties)
-  if algo == nil then
+  local algo = fetch(kind, properties)
+  if not algo then
     return nil, format_error(("mac.new: invalid mac type \"%s\""):format(kind))
   end
-  ffi.gc(algo, C.EVP_MAC_free)
   local ctx = C.EVP_MAC_CTX_new(algo)
   if ctx == nil then
     return nil, "mac.new: failed to create EVP_MAC_CTX"

@@ -9,7 +9,6 @@ local print_table = require "kong.db.schema.print"
 local transform = require "kong.db.schema.transform"
 local validators = require "kong.db.schema.validators"
 local select_row = require "kong.db.schema.select"
-local validators = require "kong.db.schema.validators"
 local value = require "kong.db.schema.value"
 local view = require "kong.db.schema.view"
 
