@@ -38,8 +38,9 @@ end
 
 
 -- Takes over what kong.db holds now. Returns true | nil, err; on an error the old configuration stays in use.
-function runloop.rebuild()
-  local ok, err = builder.rebuild()
+-- pause: called between steps (ngx.pause). changed: set of "router", "plugins", "balancer" that need it; nil: all.
+function runloop.rebuild(pause, changed)
+  local ok, err = builder.rebuild(pause, changed)
   if not ok then
     return nil, err
   end

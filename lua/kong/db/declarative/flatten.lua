@@ -131,11 +131,47 @@ local function validate(state, info, item, node, i)
 end
 
 
+-- A row that was taken before, with the same bytes: only its place among the others is new.
+local function take_reused(state, info, item, node, i)
+  if #info.foreigns > 0 then
+    note_references(state, info, item, node, i)
+  end
+  references.note(state, info, item, node, i)
+  local rows = state.rows[info.name]
+  rows[#rows + 1] = item
+end
+
+
+-- Newer control planes may send fields that are not known here: they are left out, and said once.
+local warned = {}
+
+
+local function drop_unknown_fields(info, item)
+  local fields = info.schema.fields
+  for name in pairs(item) do
+    if type(name) == "string" and not fields[name] then
+      local what = info.name .. "." .. name
+      if item[name] ~= null and not warned[what] then
+        warned[what] = true
+        ngx.log(ngx.WARN, "unknown field '", name, "' of ", info.name, " is left out")
+      end
+      item[name] = nil
+    end
+  end
+end
+
+
 local function take_item(state, info, item, node, i, parent, parent_field)
   local schema = info.schema
+  if state.reused[item] then
+    return take_reused(state, info, item, node, i)
+  end
   item._comment = nil
   item._ignore = nil
   item.ws_id = nil
+  if state.is_lenient then
+    drop_unknown_fields(info, item)
+  end
   local children = take_children(info, item)
   local own_parent
   if parent and item[parent_field] == nil then
@@ -223,14 +259,18 @@ local function check_top(state, input)
 end
 
 
+local NONE = {}
+
 local META = { _format_version = true, _transform = true, _comment = true, _ignore = true }
 
 -- Rows that no configuration may bring.
 local NOT_DECLARED = { tags = true }
 
 
-local function new_state(entities, pause)
+local function new_state(entities, pause, options)
   local state = {
+    reused = options and options.reused or NONE,
+    is_lenient = options and options.is_lenient,
     errors = {},
     failed = false,
     rows = {},
@@ -319,9 +359,10 @@ end
 
 
 -- input: the decoded configuration; it is taken apart. lists of rows by entity, meta | nil, errors, stage, where
--- stage is "values" or "references".
-function flatten.run(entities, input, default_workspace_id, pause)
-  local state = new_state(entities, pause)
+-- stage is "values" or "references". options: {reused (set of rows of the current configuration that need no new look), is_lenient (unknown
+-- fields are left out)}.
+function flatten.run(entities, input, default_workspace_id, pause, options)
+  local state = new_state(entities, pause, options)
   check_top(state, input)
   for _, info in ipairs(entities:sorted()) do
     local rows = input[info.name]

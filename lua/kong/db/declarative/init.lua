@@ -68,12 +68,13 @@ end
 
 -- input: a decoded configuration (taken apart). lists, nil, nil, meta, hash | nil, text, errors, stage.
 -- lists: entity name -> array of rows. hash: optional; the md5 of the rows if absent.
-function declarative.parse_table(input, hash, db, pause)
+-- options: of flatten.run.
+function declarative.parse_table(input, hash, db, pause, options)
   if type(input) ~= "table" then
     error("expected a table as input", 2)
   end
   migrate.run(input)
-  local lists, meta, stage = flatten.run(database(db).entities, input, DEFAULT_WORKSPACE, pause)
+  local lists, meta, stage = flatten.run(database(db).entities, input, DEFAULT_WORKSPACE, pause, options)
   if not lists then
     return nil, report.text(meta), meta, stage
   end
