@@ -152,13 +152,10 @@ end
 
 -- Makes what parse gave the running configuration of this worker. true, or nil, err.
 function _M.apply(what)
-  local runloop = require("kong.runloop")
   local pause = new_pause()
-  local old_store = kong.db.store
-  declarative.apply(what.lists, what.meta, what.hash, nil, pause)
-  local ok, err = runloop.rebuild(pause, changed_parts(what.hashes))
+  local snapshot = declarative.snapshot(what.lists, what.meta, what.hash, nil, pause)
+  local ok, err = require("kong.runloop").rebuild({ store = snapshot, pause = pause, changed = changed_parts(what.hashes) })
   if not ok then
-    kong.db.store = old_store
     return nil, err
   end
   known = what.fresh

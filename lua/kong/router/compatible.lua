@@ -18,6 +18,7 @@ local tonumber = tonumber
 local compatible = {}
 
 local TILDE = byte("~")
+local STEPS = 64  -- routes between two calls of pause
 local HEADER_CNT_MAX = 255
 local LENGTH_MAX = 0x7ffff
 local KIND_CNT_MAX = 7
@@ -173,9 +174,12 @@ end
 
 
 -- Parts of all routes, highest priority first: { entry, plain = paths | nil, regexes = patterns | nil }.
-function compatible.order(entries, subsystem)
+function compatible.order(entries, subsystem, pause)
   local parts, keys = {}, {}
   for i = 1, #entries do
+    if pause and i % STEPS == 0 then
+      pause()
+    end
     if subsystem == "stream" then
       local route = entries[i].route
       add_part(parts, keys, entries[i], route.id, stream_priority(route), nil, nil)

@@ -40,9 +40,12 @@ local function sort_key(route, index)
 end
 
 
-local function order_expressions(entries, subsystem)
+local function order_expressions(entries, subsystem, pause)
   local parts, keys = {}, {}
   for i, entry in ipairs(entries) do
+    if pause then
+      pause()
+    end
     local compiled, err = expression.compile(entry.route.expression, subsystem)
     if not compiled then
       return nil, fmt("route %s: %s", tostring(entry.route.name or entry.route.id), err)
@@ -60,18 +63,18 @@ end
 
 
 -- All parts, first choice first, or nil, err.
-function expressions.order(entries, subsystem)
+function expressions.order(entries, subsystem, pause)
   local with, without = {}, {}
   for i = 1, #entries do
     local text = entries[i].route.expression
     local list = (type(text) == "string" and text ~= "") and with or without
     list[#list + 1] = entries[i]
   end
-  local parts, err = order_expressions(with, subsystem)
+  local parts, err = order_expressions(with, subsystem, pause)
   if not parts then
     return nil, err
   end
-  local rest = compatible.order(without, subsystem)
+  local rest = compatible.order(without, subsystem, pause)
   for i = 1, #rest do
     parts[#parts + 1] = rest[i]
   end

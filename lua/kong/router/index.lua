@@ -21,6 +21,9 @@ local CHECK = {
 }
 index.CHECK = CHECK
 
+-- Routes between two calls of pause.
+local STEPS = 64
+
 
 -- Paths of a candidate in declared order: { value, pattern = nil | text, options, prefix = literal text }.
 local function compile_paths(part, is_compatible)
@@ -147,8 +150,8 @@ local function add_paths(self, rank, part)
 end
 
 
--- `parts` come in order, best first. Returns index | nil, err.
-function index.new(parts, is_compatible)
+-- `parts` come in order, best first; `pause` is called between steps. Returns index | nil, err.
+function index.new(parts, is_compatible, pause)
   local prefixes, err = trie.new(size_of(parts))
   if not prefixes then
     return nil, err
@@ -172,9 +175,15 @@ function index.new(parts, is_compatible)
   local pools = { methods = {} }
   for rank = 1, n do
     add_candidate(self, rank, parts[rank], pools)
+    if pause and rank % STEPS == 0 then
+      pause()
+    end
   end
   for rank = n, 1, -1 do
     add_paths(self, rank, parts[rank])
+    if pause and rank % STEPS == 0 then
+      pause()
+    end
   end
   hosts.seal(self.hosts)
   return self

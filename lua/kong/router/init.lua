@@ -69,7 +69,14 @@ local function usable(entries, subsystem)
 end
 
 
--- entries = array of { route, service | nil }; opts.flavor, opts.subsystem ("http" or "stream").
+-- What callers keep in matches is of no use any more (the plugins changed).
+function router:forget_matches()
+  self.plain_matches = {}
+end
+
+
+-- entries = array of { route, service | nil }; opts.flavor, opts.subsystem ("http" or "stream"), opts.pause (called between steps of the
+-- build; nil: none).
 function router.new(entries, opts)
   local flavor = opts and opts.flavor or "traditional_compatible"
   local subsystem = opts and opts.subsystem or "http"
@@ -79,12 +86,12 @@ function router.new(entries, opts)
   end
 
   local is_compatible = flavor ~= "traditional"
-  local parts, err = order(usable(entries, subsystem), subsystem)
+  local parts, err = order(usable(entries, subsystem), subsystem, opts and opts.pause)
   if not parts then
     return nil, err
   end
   local built
-  built, err = index.new(parts, is_compatible)
+  built, err = index.new(parts, is_compatible, opts and opts.pause)
   if not built then
     return nil, err
   end

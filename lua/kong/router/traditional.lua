@@ -13,6 +13,8 @@ local tonumber = tonumber
 
 local traditional = {}
 
+local STEPS = 64  -- routes between two calls of pause
+
 local TILDE = byte("~")
 local CATEGORY_BITS = {
   { "hosts", 0x40 }, { "headers", 0x20 }, { "paths", 0x10 }, { "methods", 0x08 },
@@ -92,9 +94,12 @@ end
 
 
 -- All routes, first choice first: { entry, paths = list in declared order | nil, category }.
-function traditional.order(entries)
+function traditional.order(entries, _, pause)
   local parts, keys = {}, {}
   for i = 1, #entries do
+    if pause and i % STEPS == 0 then
+      pause()
+    end
     local route = entries[i].route
     local category
     category, keys[i] = sort_key(route, i)

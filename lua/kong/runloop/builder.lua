@@ -12,9 +12,12 @@ local builder = {}
 local C_CERTIFICATE, C_REWRITE, C_HEADER_FILTER, C_BODY_FILTER, C_LOG = 0x4, 0x10, 0x100, 0x200, 0x400
 
 
--- All rows of an entity, as they are: they must not be changed.
-local function list_of(name)
-  local kind = kong.db.store[name]
+local function no_pause() end
+
+
+-- All rows of an entity in a snapshot, as they are: they must not be changed.
+local function list_of(store, name)
+  local kind = store[name]
   return kind and kind.list or {}
 end
 
@@ -62,8 +65,8 @@ function builder.open(conf)
 end
 
 
-local function router_entries()
-  local routes, services = list_of("routes"), list_of("services")
+local function router_entries(store)
+  local routes, services = list_of(store, "routes"), list_of(store, "services")
   local by_id = {}
   for i = 1, #services do
     by_id[services[i].id] = services[i]
@@ -78,14 +81,14 @@ local function router_entries()
 end
 
 
-local function build_router()
+local function build_router(store, pause)
   local flavor = state.conf.router_flavor or "traditional_compatible"
-  return require("kong.router").new(router_entries(), { flavor = flavor, subsystem = "http" })
+  return require("kong.router").new(router_entries(store), { flavor = flavor, subsystem = "http", pause = pause })
 end
 
 
-local function build_iterator()
-  local entities = list_of("plugins")
+local function build_iterator(store)
+  local entities = list_of(store, "plugins")
   local loggers = {}
   local function new_log(name)
     loggers[name] = loggers[name] or kong.log.new(name)
@@ -107,19 +110,16 @@ local function hook_phases(iterator)
 end
 
 
--- Replaces what requests are served with by what kong.db holds now.
-function builder.rebuild()
-  local router, err = build_router()
-  if not router then
-    return nil, "could not create router: " .. tostring(err)
-  end
-  local iterator
-  iterator, err = build_iterator()
-  if not iterator then
-    return nil, "could not create plugins iterator: " .. tostring(err)
-  end
+-- Everything becomes current in one go: no request sees the new rows with the old router or the reverse.
+local function swap(store, router, iterator, is_balancer_changed)
   local balancer = require "kong.balancer"
-  balancer.configure(list_of("upstreams"), list_of("targets"))
+  kong.db.store = store
+  if is_balancer_changed then
+    balancer.configure(list_of(store, "upstreams"), list_of(store, "targets"))
+  end
+  if router == state.router then
+    router:forget_matches()
+  end
   state.router = router
   state.iterator = iterator
   state.records = {}
@@ -134,6 +134,30 @@ function builder.rebuild()
   }
   require("kong.runloop.certificate").reset()
   hook_phases(iterator)
+end
+
+
+-- Replaces what requests are served with by what a snapshot holds (default: the current one). options:
+-- store: a snapshot of kong.db.store.new, which becomes kong.db's;
+-- pause: called between steps (ngx.pause); changed: set of "router", "plugins", "balancer", those that need to be built anew (nil: all).
+-- true | nil, err; on an error nothing has changed.
+function builder.rebuild(options)
+  options = options or {}
+  local store, changed = options.store or kong.db.store, options.changed
+  local router, iterator, err = state.router, state.iterator, nil
+  if not router or not changed or changed.router then
+    router, err = build_router(store, options.pause or no_pause)
+    if not router then
+      return nil, "could not create router: " .. tostring(err)
+    end
+  end
+  if not iterator or not changed or changed.plugins then
+    iterator, err = build_iterator(store)
+    if not iterator then
+      return nil, "could not create plugins iterator: " .. tostring(err)
+    end
+  end
+  swap(store, router, iterator, not changed or changed.balancer)
   return true
 end
 

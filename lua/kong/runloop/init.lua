@@ -37,10 +37,10 @@ function runloop.init(conf)
 end
 
 
--- Takes over what kong.db holds now. Returns true | nil, err; on an error the old configuration stays in use.
--- pause: called between steps (ngx.pause). changed: set of "router", "plugins", "balancer" that need it; nil: all.
-function runloop.rebuild(pause, changed)
-  local ok, err = builder.rebuild(pause, changed)
+-- Takes over what kong.db (or options.store) holds now. Returns true | nil, err; on an error the old configuration stays
+-- in use. options: of builder.rebuild.
+function runloop.rebuild(options)
+  local ok, err = builder.rebuild(options)
   if not ok then
     return nil, err
   end

@@ -133,14 +133,20 @@ function declarative.flattened_errors(text, format, errs, stage, db)
 end
 
 
--- Makes the lists the rows of this worker; lists, meta and hash are what parsing gave. Readers see either all old or
--- all new rows. Returns the snapshot.
-function declarative.apply(lists, meta, hash, db, pause)
+-- The rows of a configuration, ready to be kong.db's (kong.runloop.rebuild makes them so); lists, meta and hash are what parsing gave.
+function declarative.snapshot(lists, meta, hash, db, pause)
   db = database(db)
   local snapshot = store.new(db.entities, lists, hash or EMPTY_HASH, meta)
   store.prepare(snapshot, db.entities, pause)
-  db.store = snapshot
   return snapshot
+end
+
+
+-- Makes the lists the rows of this process at once: at start, and where nothing is built from them.
+function declarative.apply(lists, meta, hash, db, pause)
+  db = database(db)
+  db.store = declarative.snapshot(lists, meta, hash, db, pause)
+  return db.store
 end
 
 

@@ -14,6 +14,9 @@ local null = value.null
 
 local references = {}
 
+-- Rows between two calls of state.pause.
+local STEPS = 128
+
 
 local function taken(entity, field, v)
   return fmt("uniqueness violation: '%s' entity with %s set to '%s' already declared", entity, field, tostring(v))
@@ -103,7 +106,10 @@ end
 
 local function resolve_all(state, reference_to)
   local conflicts = state.conflicts
-  for _, entry in ipairs(state.pending) do
+  for n, entry in ipairs(state.pending) do
+    if state.pause and n % STEPS == 0 then
+      state.pause()
+    end
     local item, info, foreign, v, i = entry[1], entry[2], entry[3], entry[4], entry[6]
     local found = find(state, foreign.reference, wanted(v))
     if found then
@@ -137,6 +143,9 @@ local function check_uniques(state, entities)
       if name ~= info.endpoint_key then
         local seen = {}
         for i = 1, #rows do
+          if state.pause and i % STEPS == 0 then
+            state.pause()
+          end
           local row = rows[i]
           local v = row[name]
           local key = wanted(v)
