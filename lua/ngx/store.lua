@@ -25,6 +25,12 @@ function store.open(folder, options)
 end
 
 
+-- Whether an existing store can be read to its end. At start only: it forks.
+function store.probe(folder, map_size)
+  return C.kgw_ffi_store_probe(folder, map_size or 2147483648) == base.OK
+end
+
+
 function store:close()
   if self.handle then
     C.kgw_ffi_store_close(ffi.gc(self.handle, nil))

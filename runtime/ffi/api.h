@@ -241,6 +241,7 @@ int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_
 /* the durable store; err is 160 bytes */
 void *kgw_ffi_store_open(const char *folder, double map_size, int read_only, char *err);
 void kgw_ffi_store_close(void *s);
+int kgw_ffi_store_probe(const char *folder, double map_size);
 int kgw_ffi_store_get(void *s, const char *key, size_t len, kgw_ffi_str_t *value, char *err);
 int kgw_ffi_store_seek(void *s, const char *key, size_t len, int after, kgw_ffi_str_t *found, kgw_ffi_str_t *value, char *err);
 void kgw_ffi_store_release(void *s);

@@ -58,6 +58,7 @@ int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_
 
 void *kgw_ffi_store_open(const char *folder, double map_size, int read_only, char *err) { return kgw_store_open(folder, (size_t)map_size, read_only != 0, err, ERR_LEN); }
 void kgw_ffi_store_close(void *s) { kgw_store_close(s); }
+int kgw_ffi_store_probe(const char *folder, double map_size) { return kgw_store_probe(folder, (size_t)map_size); }
 
 int kgw_ffi_store_get(void *s, const char *key, size_t len, kgw_ffi_str_t *value, char *err)
 {

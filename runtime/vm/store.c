@@ -1,9 +1,16 @@
 /* See store.h. */
 #include "vm/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/freelist.h"
 #include "vm/vm.h"
@@ -11,6 +18,21 @@
 #define OP_HEAD 9
 
 static MDB_val val(kgw_str_t s) { return (MDB_val){s.len, (void *)s.ptr}; }
+
+/* A file that was cut short would be read beyond its end. */
+static int check_size(kgw_store_t *s, const char *folder)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    MDB_envinfo info;
+    MDB_stat stat_out;
+    snprintf(path, sizeof(path), "%s/data.mdb", folder);
+    if (stat(path, &st) != 0) return errno;
+    mdb_env_info(s->env, &info);
+    mdb_env_stat(s->env, &stat_out);
+    bool is_short = info.me_last_txnid > 0 && (uint64_t)st.st_size < (uint64_t)(info.me_last_pgno + 1) * stat_out.ms_psize;
+    return is_short ? MDB_CORRUPTED : 0;
+}
 
 kgw_store_t *kgw_store_open(const char *folder, size_t map_size, bool read_only, char *err, size_t err_len)
 {
@@ -20,6 +42,7 @@ kgw_store_t *kgw_store_open(const char *folder, size_t map_size, bool read_only,
     int rc = mdb_env_create(&s->env);
     if (rc == 0) rc = mdb_env_set_mapsize(s->env, map_size);
     if (rc == 0) rc = mdb_env_open(s->env, folder, MDB_NOTLS | (read_only ? MDB_RDONLY : 0), 0600);
+    if (rc == 0) rc = check_size(s, folder);
     if (rc == 0) rc = mdb_txn_begin(s->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
     if (rc == 0) rc = mdb_dbi_open(txn, NULL, 0, &s->dbi);
     if (rc == 0) {
@@ -32,6 +55,44 @@ kgw_store_t *kgw_store_open(const char *folder, size_t map_size, bool read_only,
     if (s->env) mdb_env_close(s->env);
     kgw_free(s);
     return NULL;
+}
+
+/* Reads everything; what a damaged tree does to the reader happens in a child. */
+static int read_all(const char *folder, size_t map_size)
+{
+    char err[160];
+    kgw_str_t key, value;
+    volatile uint8_t sum = 0;
+    kgw_store_t *s = kgw_store_open(folder, map_size, true, err, sizeof(err));
+    if (!s) return 1;
+    int rc = kgw_store_seek(s, KGW_STR(""), false, &key, &value, err, sizeof(err));
+    while (rc == KGW_OK) {
+        for (size_t i = 0; i < value.len; i += 512) sum = (uint8_t)(sum + (uint8_t)value.ptr[i]);
+        char copy[512];
+        if (key.len > sizeof(copy)) return 1;
+        memcpy(copy, key.ptr, key.len);
+        rc = kgw_store_seek(s, (kgw_str_t){copy, key.len}, true, &key, &value, err, sizeof(err));
+    }
+    return rc == KGW_DECLINED ? 0 : 1;
+}
+
+int kgw_store_probe(const char *folder, size_t map_size)
+{
+    pid_t pid = fork();
+    if (pid < 0) return KGW_ERROR;
+    if (pid == 0) {
+        int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (null_fd >= 0) dup2(null_fd, 2); /* LMDB prints its failed assertions */
+        signal(SIGABRT, SIG_DFL);
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGBUS, SIG_DFL);
+        alarm(10);
+        _exit(read_all(folder, map_size));
+    }
+    int status = 1;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? KGW_OK : KGW_ERROR;
 }
 
 static void unref(kgw_store_t *s)

@@ -30,6 +30,8 @@ typedef struct {
 /* Opens or makes the store in a folder that exists. NULL: err tells why. map_size: bytes the store may grow to. */
 kgw_store_t *kgw_store_open(const char *folder, size_t map_size, bool read_only, char *err, size_t err_len);
 void kgw_store_close(kgw_store_t *s);
+/* Whether every key of an existing store can be read; a child does it, so that a damaged file harms nobody. Before there are threads. */
+int kgw_store_probe(const char *folder, size_t map_size) KGW_MUST_CHECK;
 /* KGW_OK: value is valid until kgw_store_release; KGW_DECLINED: no such key; KGW_ERROR: err. */
 int kgw_store_get(kgw_store_t *s, kgw_str_t key, kgw_str_t *value, char *err, size_t err_len) KGW_MUST_CHECK;
 /* The first key >= `from` (or > it when `after`). Same returns. */

@@ -55,6 +55,9 @@ function _M.load(conf)
     return nil
   end
   file:close()
+  if not store.probe(conf.prefix .. FOLDER) then
+    return put_aside(conf, "the file is damaged")
+  end
   local saved, err = open(conf, true)
   if not saved then
     return put_aside(conf, err)
