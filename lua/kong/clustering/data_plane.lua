@@ -25,6 +25,7 @@ local EMPTY_HASH = ("0"):rep(32)
 local PING_S = 30
 local DEAD_S = 45
 local TICK_S = 1
+local ROTATION_S = 5
 local RETRY_MIN_S, RETRY_MAX_S = 5, 10
 local FALLBACK_EXPORT_S = 60
 
@@ -33,7 +34,8 @@ local data_plane = {}
 
 -- One connection: its socket, what came last and what must be said next.
 local function new_session(conf, ws)
-  return { conf = conf, ws = ws, pending = nil, wake = semaphore.new(), ping_now = true, last_seen = monotonic() }
+  return { conf = conf, ws = ws, pending = nil, wake = semaphore.new(), ping_now = true, last_seen = monotonic(),
+           stamp = identity.certificate_stamp(conf) }
 end
 
 
@@ -47,9 +49,20 @@ local function send_basic_info(session)
 end
 
 
+-- A certificate file that was replaced counts from the next connection on; that is made now.
+local function has_rotated(session)
+  local stamp = identity.certificate_stamp(session.conf)
+  local is_new = stamp ~= session.stamp and stamp ~= ""
+  return is_new
+end
+
+
 local function ping_loop(session)
   local waited = 0
   while not exiting() do
+    if waited % ROTATION_S == 0 and has_rotated(session) then
+      return nil, "the cluster certificate was replaced"
+    end
     if session.ping_now or waited >= PING_S then
       session.ping_now = false
       waited = 0
@@ -235,6 +248,9 @@ local function connect_once(conf)
   local reason = run(new_session(conf, ws))
   ws:close()
   metrics.disconnected("connection", reason)
+  if reason == "the cluster certificate was replaced" then
+    delay = 0
+  end
   if reason == "closed" then
     log(INFO, PREFIX, "connection to control plane closed [", conf.cluster_control_plane, "]")
   elseif not exiting() then
