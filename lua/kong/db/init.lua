@@ -60,9 +60,16 @@ function connector.infos()
 end
 
 
--- conf: of kong.conf; read are database and lua_package_path only.
+-- conf: of kong.conf; read are database, prefix and lua_package_path only. kong.db, or nil, err.
 function db.new(conf)
   local strategy = conf and conf.database or "off"
+  local writer, err
+  if strategy == "lmdb" then
+    writer, err = require("kong.db.strategies.lmdb").open(conf)
+    if not writer then
+      return nil, err
+    end
+  end
   local self = setmetatable({
     strategy = strategy,
     connector = connector,
@@ -70,7 +77,8 @@ function db.new(conf)
     entities = entities.new(),
     daos = {},
     strategies = {},
-    infos = connector.infos(),
+    infos = writer and writer.infos() or connector.infos(),
+    writer = writer,
   }, db_mt)
   for _, info in ipairs(self.entities:sorted()) do
     self.daos[info.name] = DAO.new(self, info, custom_methods(info.schema))

@@ -1,8 +1,9 @@
 -- The methods of kong.db.<entity> over the snapshot in kong.db.store: select, select_by_<unique field>, page, each,
--- page_for_<parent>, each_for_<parent>, cache_key. Writes answer that there is no database.
+-- page_for_<parent>, each_for_<parent>, cache_key. Writes answer that there is no database, unless there is one (kong.db.dao.writes).
 -- Used by the runloop, plugins and the Admin API. Must never change a row or know HTTP.
 local constants = require "kong.constants"
 local value = require "kong.db.schema.value"
+local writes = require "kong.db.dao.writes"
 
 local concat = table.concat
 local error = error
@@ -400,6 +401,9 @@ function DAO.new(db, info, custom)
     own["page_for_" .. foreign.name] = page_for(foreign.name)
     own["each_for_" .. foreign.name] = each_for(foreign.name)
   end
+  if db.writer then
+    writes.install(own, info)
+  end
   own.super = methods
   for name, fn in pairs(custom or {}) do
     own[name] = fn
@@ -409,6 +413,8 @@ function DAO.new(db, info, custom)
     db = db,
     schema = schema,
     errors = db.errors,
+    info = info,
+    show_row = show,
     key = schema.primary_key[1] or "id",
     needs_work = needs_work(schema),
   }, own)
