@@ -67,7 +67,9 @@ end
 
 local function processes(conf, main, events)
   local wanted = tonumber(main.worker_processes)
-  set("workers", math.min(256, wanted and wanted >= 1 and math.floor(wanted) or cgroup.workers()))
+  -- A database has one writer.
+  local cnt = conf.database == "lmdb" and 1 or wanted and wanted >= 1 and math.floor(wanted) or cgroup.workers()
+  set("workers", math.min(256, cnt))
   set("daemon", main.daemon ~= "off")
   set("worker_shutdown_timeout", values.milliseconds(main.worker_shutdown_timeout or "30s"))
   set("worker_rlimit_nofile", tonumber(main.worker_rlimit_nofile) or 0)

@@ -1,5 +1,5 @@
 -- The data plane's end of the link: connects, says who it is, takes configurations, answers with the hash it runs. Runs in worker 0; the other
--- workers get the configuration through kong.db.declarative.share. Traffic never depends on this: whatever fails, the last good
+-- workers get the configuration through kong.db.declarative.sync. Traffic never depends on this: whatever fails, the last good
 -- configuration goes on serving.
 
 local cjson = require("cjson.safe")
@@ -9,7 +9,6 @@ local link = require("kong.clustering.link")
 local metrics = require("kong.clustering.metrics")
 local reconfigure = require("kong.clustering.reconfigure")
 local saved = require("kong.clustering.saved")
-local share = require("kong.db.declarative.share")
 local semaphore = require("ngx.semaphore")
 
 local fmt = string.format
@@ -140,11 +139,7 @@ end
 
 local function keep(session, payload, hash)
   local conf = session.conf
-  local ok, err = share.publish(payload, "reconfigure")
-  if not ok then
-    log(ERR, PREFIX, "the other workers keep the old configuration: ", err)
-  end
-  ok, err = saved.save(conf, payload, hash)
+  local ok, err = saved.save(conf, payload, hash)
   if not ok and not session.is_save_failure_said then
     session.is_save_failure_said = true
     log(WARN, PREFIX, "the configuration serves, but cannot be saved for a restart: ", err)
@@ -271,7 +266,6 @@ local function try_fallback(conf)
     local ok
     ok, err = reconfigure.take(payload)
     if ok then
-      share.publish(payload, "reconfigure")
       metrics.applied(reconfigure.current_hash())
       log(NOTICE, PREFIX, "serving the fallback configuration from ", conf.cluster_fallback_config_storage)
       return
@@ -342,7 +336,6 @@ end
 
 -- From init_worker.
 function data_plane.start(conf)
-  share.watch(reconfigure.take)
   if ngx.worker.id() ~= 0 then
     return
   end

@@ -1,10 +1,12 @@
 -- A reconfigure message becomes the running configuration: unpacked in a helper thread, compared with the previous message entity by entity,
 -- checked as a whole, swapped in at once. Only entities whose bytes changed are decoded and validated again, only the parts
--- that changed are rebuilt, and all of it in slices, so that traffic goes on. Runs in every worker; at start also in the master.
+-- that changed are rebuilt, and all of it in slices, so that traffic goes on. Runs in worker 0 (the others get rows from
+-- kong.db.declarative.sync); at start in the master.
 
 local cjson = require("cjson.safe")
 local declarative = require("kong.db.declarative")
 local new_pause = require("ngx.pause").new
+local sync = require("kong.db.declarative.sync")
 local unpack_message = require("ngx.unpack").new
 
 local null = require("cjson").null
@@ -132,7 +134,7 @@ function _M.parse(payload, blocks)
     message:free()
     return nil, "the message has no config_table", nil, hash
   end
-  local input, _, fresh, reused
+  local input, fresh, reused
   input, err, fresh, reused = take_table(message, pause)
   message:free()
   if not input then
@@ -150,17 +152,27 @@ function _M.parse(payload, blocks)
 end
 
 
--- Makes what parse gave the running configuration of this worker. true, or nil, err.
-function _M.apply(what)
+local function swap_and_publish(what)
   local pause = new_pause()
-  local snapshot = declarative.snapshot(what.lists, what.meta, what.hash, nil, pause)
-  local ok, err = require("kong.runloop").rebuild({ store = snapshot, pause = pause, changed = changed_parts(what.hashes) })
+  local ok, err = sync.swap(kong.db, what.lists, what.meta, what.hash, pause, changed_parts(what.hashes))
   if not ok then
     return nil, err
   end
   known = what.fresh
   current = { hash = what.hash, hashes = what.hashes }
+  local version, publish_err = sync.publish(kong.db, what.lists, what.meta, what.hash, pause)
+  if version then
+    sync.serving(version)
+  else
+    ngx.log(ngx.ERR, "[clustering] the other workers keep the old configuration: ", publish_err)
+  end
   return true
+end
+
+
+-- Makes what parse gave the running configuration of this worker, then of the others. true, or nil, err.
+function _M.apply(what)
+  return sync.exclusive(swap_and_publish, what)
 end
 
 
@@ -177,7 +189,7 @@ function _M.load_at_start(payload)
 end
 
 
--- A worker takes over what another published.
+-- Parses and applies in one.
 function _M.take(payload)
   local what, err = _M.parse(payload)
   if not what then

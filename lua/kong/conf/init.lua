@@ -106,6 +106,10 @@ local function with_defaults(given)
     out[name] = properties.by_name[name].default
   end
   overlay(out, given)
+  -- The embedded database is what a control plane of ours begins with.
+  if out.role == "control_plane" and given.database == nil then
+    out.database = "lmdb"
+  end
   for name, targets in pairs(properties.directives) do
     for _, directive in ipairs(targets) do
       if given[directive] == nil and out[name] and out[name] ~= "" then

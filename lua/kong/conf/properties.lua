@@ -52,6 +52,13 @@ local GROUPS = {
     { "cluster_rpc", B, "off" },
     { "cluster_incremental_sync", B, "off" },
     { "cluster_cjson", B, "off" },
+    { "konnect_mode", B },
+    { "cluster_telemetry_endpoint", S },
+    { "cluster_telemetry_server_name", S },
+    { "cluster_fallback_config_import", B },
+    { "cluster_fallback_config_export", B },
+    { "cluster_fallback_config_storage", S },
+    { "cluster_fallback_config_key", S },
   },
   listeners = {
     { "proxy_listen", L, "0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl reuseport backlog=16384" },
@@ -126,7 +133,7 @@ local GROUPS = {
     { "nginx_admin_client_body_buffer_size", S, "10m" },
   },
   datastore = {
-    { "database", enum("postgres", "cassandra", "off"), "postgres" },
+    { "database", enum("postgres", "cassandra", "off"), "postgres", also = { "lmdb" } },
     { "pg_host", S, "127.0.0.1" },
     { "pg_port", N, "5432" },
     { "pg_database", S, "kong" },
@@ -221,12 +228,10 @@ local GROUPS = {
 }
 
 -- Names that other editions of Kong know and that task definitions written for them carry: accepted without a word.
--- konnect_mode and the telemetry names are read by the clustering code.
 local ACCEPTED = {
-  "konnect_mode", "cluster_telemetry_endpoint", "cluster_telemetry_server_name", "cluster_telemetry_listen",
+  "cluster_telemetry_listen",
   "cluster_allowed_common_names", "vitals", "analytics_flush_interval", "analytics_buffer_size_limit",
-  "analytics_debug", "cluster_fallback_config_import", "cluster_fallback_config_export",
-  "cluster_fallback_config_storage", "cluster_fallback_config_export_delay", "cluster_fallback_export_s3_config",
+  "analytics_debug", "cluster_fallback_config_export_delay", "cluster_fallback_export_s3_config",
   "fips", "proxy_url", "enforce_rbac", "rbac_auth_header", "admin_gui_auth", "admin_gui_auth_conf",
   "admin_gui_session_conf", "portal", "audit_log", "keyring_enabled", "event_hooks_enabled", "license_path",
   "route_validation_strategy", "enforce_route_path_pattern", "debug_ssl_cert", "debug_ssl_cert_key", "host_ports",
@@ -265,12 +270,13 @@ local SENSITIVE = {
   pg_password = true, pg_ro_password = true, proxy_server = true, declarative_config_string = true,
   cluster_cert_key = true, ssl_cert_key = true, client_ssl_cert_key = true, admin_ssl_cert_key = true,
   admin_gui_ssl_cert_key = true, status_ssl_cert_key = true, debug_ssl_cert_key = true,
+  cluster_fallback_config_key = true,
 }
 
 local by_name, names = {}, {}
 for _, group in pairs(GROUPS) do
   for _, item in ipairs(group) do
-    by_name[item[1]] = { name = item[1], type = item[2], default = item[3] }
+    by_name[item[1]] = { name = item[1], type = item[2], default = item[3], also = item.also }
     names[#names + 1] = item[1]
   end
 end

@@ -55,9 +55,11 @@ local function read(name, text)
     return split_list(text)
   end
   if type(kind) == "table" then
-    for _, word in ipairs(kind) do
-      if word == text then
-        return text
+    for _, words in ipairs { kind, property.also or {} } do
+      for _, word in ipairs(words) do
+        if word == text then
+          return text
+        end
       end
     end
     return nil, fmt("%s has an invalid value: '%s' (%s)", name, shown(name, text), table.concat(kind, ", "))

@@ -58,10 +58,15 @@ function builder.open(conf)
   kong.dns.init(conf)
   state.conf = conf
   state.has_pool = conf.upstream_keepalive_pool_size ~= 0
-  if conf.role == "data_plane" then
-    return true
+  if kong.db.writer then
+    return kong.db.writer:load(kong.db)
   end
-  return open_declarative(conf)
+  local ok
+  ok, err = open_declarative(conf)
+  if ok and conf.role == "data_plane" then
+    return require("kong.clustering.data_plane").load_at_start(conf)
+  end
+  return ok, err
 end
 
 
@@ -144,7 +149,8 @@ end
 function builder.rebuild(options)
   options = options or {}
   local store, changed = options.store or kong.db.store, options.changed
-  local router, iterator, err = state.router, state.iterator, nil
+  local router, iterator = state.router, state.iterator
+  local err
   if not router or not changed or changed.router then
     router, err = build_router(store, options.pause or no_pause)
     if not router then
@@ -162,8 +168,34 @@ function builder.rebuild(options)
 end
 
 
+-- The database of a node that has one: every change is taken over at once.
+local function start_writer()
+  local writer = kong.db.writer
+  local ok, err = writer:start()
+  if not ok then
+    ngx.log(ngx.ALERT, "cannot open the database: ", err)
+    return
+  end
+  if state.conf.role == "control_plane" then
+    return require("kong.clustering.control_plane").start()
+  end
+  writer:on_change(function()
+    local rebuilt, reason = builder.rebuild()
+    if not rebuilt then
+      ngx.log(ngx.ERR, "cannot take over a change: ", reason)
+    end
+  end)
+end
+
+
 function builder.start_worker()
   require("kong.balancer").start_worker()
+  if kong.db.writer then
+    start_writer()
+  end
+  if state.conf.role == "data_plane" then
+    require("kong.clustering.data_plane").start(state.conf)
+  end
 end
 
 

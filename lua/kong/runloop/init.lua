@@ -139,6 +139,8 @@ end
 function runloop.content(kind)
   if kind == 2 then
     return require("kong.status").handle()
+  elseif kind == 3 then
+    return require("kong.clustering.control_plane").serve()
   end
   return require("kong.api").handle()
 end

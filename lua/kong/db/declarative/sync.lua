@@ -3,6 +3,7 @@
 -- requests before it swaps. Used by POST /config, the data plane of a cluster and the runloop's start of a worker.
 -- Must never hold up a worker for more than a slice.
 local buffer = require "string.buffer"
+local new_pause = require("ngx.pause").new
 local store = require "kong.db.store"
 local value = require "kong.db.schema.value"
 local workers = require "kong.api.workers"
@@ -200,15 +201,13 @@ local function unpack_rows(zone, version, count, db, pause)
 end
 
 
--- Puts rows in the place of the current ones and lets the runloop rebuild; the old ones come back if it cannot.
-function sync.swap(db, lists, meta, hash, pause)
+-- Puts rows in the place of the current ones together with what the runloop builds from them; nothing changes if it cannot.
+-- changed: of kong.runloop.builder.rebuild.
+function sync.swap(db, lists, meta, hash, pause, changed)
   local snapshot = store.new(db.entities, lists, hash, meta)
   store.prepare(snapshot, db.entities, pause)
-  local before = db.store
-  db.store = snapshot
-  local ok, err = require("kong.runloop").rebuild(pause)
+  local ok, err = require("kong.runloop").rebuild({ store = snapshot, pause = pause, changed = changed })
   if not ok then
-    db.store = before
     return nil, err
   end
   for _, name in ipairs { "cache", "core_cache" } do
@@ -246,18 +245,13 @@ function sync.serving(version)
 end
 
 
-local function pause()
-  ngx.sleep(0)
-end
-
-
 local function catch_up()
   local wanted = ngx.shared.kong:get(VERSION_KEY) or 0
   if wanted == current or is_loading then
     return
   end
   is_loading = true
-  local ok, done, err = pcall(load_version, wanted, kong.db, pause)
+  local ok, done, err = pcall(load_version, wanted, kong.db, new_pause())
   is_loading = false
   if ok and done then
     sync.serving(wanted)
