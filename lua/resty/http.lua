@@ -149,7 +149,7 @@ function Http.parse_uri(_, uri, query_in_path)
   if query_in_path ~= false and m[5] ~= "" then
     m[4], m[5] = m[4] .. "?" .. m[5], nil
   end
-  return m
+  return m, nil
 end
 
 
