@@ -13,6 +13,7 @@ local is_set = attributes.is_set
 local lshift = bit.lshift
 local rshift = bit.rshift
 local sub = string.sub
+local tobit = bit.tobit
 local tonumber = tonumber
 
 local compatible = {}
@@ -21,7 +22,6 @@ local TILDE = byte("~")
 local STEPS = 64  -- routes between two calls of pause
 local HEADER_CNT_MAX = 255
 local LENGTH_MAX = 0x7ffff
-local KIND_CNT_MAX = 7
 local IP_WEIGHT, PORT_WEIGHT, CIDR_WEIGHT = 8, 4, 1
 
 local uint64 = ffi.typeof("uint64_t")
@@ -33,6 +33,13 @@ local part_id = ids.namespace("7f145bf9-0dce-4f91-98eb-debbce4b9f6b")
 
 local function shifted(value, by)
   return lshift(uint64(int64(value)), by)
+end
+
+
+-- Kong shifts these parts as 32 bit numbers, so the distance counts modulo 32 and the result carries its sign into the upper
+-- half: four kinds of attributes outweigh every single bit above.
+local function shifted_word(value, by)
+  return tobit(lshift(tobit(value), by % 32))
 end
 
 
@@ -55,22 +62,19 @@ local function has_plain_hosts_only(route)
 end
 
 
--- The part that depends on the route alone; splitting does not change it.
+-- The parts that depend on the route alone; splitting does not change them: the 64 bit one and the 32 bit one.
 local function common_priority(route)
   local kinds, header_cnt = 0, 0
-  local priority = uint64(0)
   for _, field in ipairs { "methods", "hosts", "headers", "snis", "paths", "sources", "destinations" } do
     if is_set(route[field]) then
       kinds = kinds + 1
     end
   end
-  if is_set(route.hosts) and has_plain_hosts_only(route) then
-    priority = bor(priority, shifted(1, 60))
-  end
   if is_set(route.headers) then
     header_cnt = math.min(count_keys(route.headers), HEADER_CNT_MAX)
   end
-  return bor(priority, shifted(math.min(kinds, KIND_CNT_MAX), 61), shifted(header_cnt, 52))
+  local has_plain_hosts = is_set(route.hosts) and has_plain_hosts_only(route)
+  return has_plain_hosts and shifted(1, 60) or uint64(0), bor(shifted_word(kinds, 61), shifted_word(header_cnt, 52))
 end
 
 
@@ -121,17 +125,16 @@ local function group_of(path)
 end
 
 
-local function path_priority(common, route, group)
+local function path_priority(bits, word, route, group)
   if group == 0 then
-    local regex_priority = tonumber(route.regex_priority) or 0
-    return bor(common, shifted(1, 51), shifted(regex_priority, 19))
+    return bor(bits, shifted(1, 51), int64(bor(word, shifted_word(tonumber(route.regex_priority) or 0, 19))))
   end
-  return bor(common, shifted(math.min(group, LENGTH_MAX), 0))
+  return bor(bits, int64(bor(word, math.min(group, LENGTH_MAX))))
 end
 
 
-local function add_group(parts, keys, entry, id, common, group, paths)
-  local priority = path_priority(common, entry.route, group)
+local function add_group(parts, keys, entry, id, bits, word, group, paths)
+  local priority = path_priority(bits, word, entry.route, group)
   if group ~= 0 then
     return add_part(parts, keys, entry, id, priority, paths, nil)
   end
@@ -145,13 +148,13 @@ end
 
 local function add_http_route(parts, keys, entry)
   local route = entry.route
-  local common = common_priority(route)
+  local bits, word = common_priority(route)
   local paths = route.paths
   if not is_set(paths) then
-    return add_part(parts, keys, entry, route.id, common, nil, nil)
+    return add_part(parts, keys, entry, route.id, bor(bits, int64(word)), nil, nil)
   end
   if #paths == 1 then
-    return add_group(parts, keys, entry, route.id, common, group_of(paths[1]), paths)
+    return add_group(parts, keys, entry, route.id, bits, word, group_of(paths[1]), paths)
   end
 
   local groups, order = {}, {}
@@ -163,12 +166,12 @@ local function add_http_route(parts, keys, entry)
     end
     table.insert(groups[group], path)
   end
-  for _, group in ipairs(order) do
+  for i, group in ipairs(order) do
     local id = route.id
     if #order > 1 then
-      id = part_id(route.id .. "#" .. group)
+      id = part_id(route.id .. "#" .. i)
     end
-    add_group(parts, keys, entry, id, common, group, groups[group])
+    add_group(parts, keys, entry, id, bits, word, group, groups[group])
   end
 end
 

@@ -18,6 +18,7 @@ local null = ngx.null
 local pcall = pcall
 local set_upstream = proxy.set_upstream
 local sub = string.sub
+local rawget = rawget
 local tonumber = tonumber
 local type = type
 local want_phases = upstream.want_phases
@@ -32,8 +33,7 @@ local HTTPS_BODY = "Please use HTTPS protocol"
 
 -- A header of the request for the router: nil, a string, or an array when it came more than once.
 local function get_header(name)
-  local headers = ngx.req.get_headers(0, true)
-  return headers[name]
+  return rawget(ngx.req.get_headers(0), name)
 end
 
 
