@@ -2,6 +2,7 @@
 -- certificates. `open` runs once in the master; `rebuild` whenever kong.db has other content.
 -- Must never run in the middle of a request.
 local constants = require "kong.constants"
+local global = require "kong.global"
 local state = require "kong.runloop.state"
 
 local null = ngx.null
@@ -45,7 +46,11 @@ end
 -- Opens the database of this configuration and loads the plugins' code.
 function builder.open(conf)
   _G.kong = require("kong.pdk").new(conf)
-  local err
+  require("kong.globalpatches").install()
+  local ok, err = global.install(kong, conf)
+  if not ok then
+    return nil, err
+  end
   kong.db, err = require("kong.db").new(conf)
   if not kong.db then
     return nil, err
@@ -189,6 +194,7 @@ end
 
 
 function builder.start_worker()
+  global.start_worker(kong)
   require("kong.balancer").start_worker()
   if kong.db.writer then
     start_writer()
