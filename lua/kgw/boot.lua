@@ -91,6 +91,17 @@ function boot.open(conf)
 end
 
 
+--- What a Lua file that is run on an event loop finds: the ngx API, shared dictionaries, module paths. true, or nil, err.
+function boot.open_script(conf)
+  require "ngx.base"
+  local ok, err = make_dictionaries(conf)
+  if ok then
+    boot.open(conf)
+  end
+  return ok, err
+end
+
+
 --- Plugins and schemas without a gateway: what reading a declarative file needs. true, or nil, err.
 function boot.open_db(conf)
   boot.open(conf)

@@ -88,16 +88,28 @@ local function reboot(prefix)
 end
 
 
+-- A Lua file on an event loop, with the arguments from the n-th on.
+local function script(path, n)
+  local conf, err = require("kong.conf").load(nil, { database = "off" })
+  local ok = conf
+  if conf then
+    ok, err = require("kgw.boot").open_script(conf)
+  end
+  if not ok then
+    return complain("Error: ", err, "\n")
+  end
+  return 0, "script", path, n
+end
+
+
 local function main(argv)
   local name = argv[1]
   if name == "--reboot" then
     return reboot(argv[2])
   elseif name == "run" and argv[2] then
-    require("kgw.boot").open(assert(require("kong.conf").load(nil, { database = "off" })))
-    return 0, "script", argv[2], 2
+    return script(argv[2], 2)
   elseif name == "busted" then
-    require("kgw.boot").open(assert(require("kong.conf").load(nil, { database = "off" })))
-    return 0, "script", KGW_ROOT .. "/lua/kgw/busted.lua", 1
+    return script(KGW_ROOT .. "/lua/kgw/busted.lua", 1)
   elseif not name or name == "--help" or name == "-h" then
     return complain(texts.general)
   end
