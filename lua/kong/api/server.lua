@@ -98,13 +98,15 @@ local function send(status, body, headers)
     header["Content-Type"] = JSON
   end
   text = text or ""
-  if status ~= 204 and status ~= 304 then
+  if status ~= 204 then
     header["Content-Length"] = #text
   end
   if ngx.req.get_method() ~= "HEAD" and text ~= "" then
     ngx.print(text)
+  else
+    ngx.send_headers()
   end
-  return ngx.exit(status)
+  return ngx.exit(ngx.OK)
 end
 
 

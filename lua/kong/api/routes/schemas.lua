@@ -82,8 +82,6 @@ local function shown_schema(schema)
   return {
     fields = printable_list(schema.fields),
     entity_checks = #checks > 0 and checks or nil,
-    shorthand_fields = schema.shorthand_fields and #schema.shorthand_fields > 0
-                       and printable_list(schema.shorthand_fields) or nil,
   }
 end
 

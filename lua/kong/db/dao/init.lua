@@ -161,8 +161,9 @@ local function decode_offset(self, offset)
     return nil, self.errors:invalid_offset(offset, "bad base64 encoding")
   end
   local name, id = text:match("^([^|]+)|[^|]*|%*|(.-)%z?$")
+  -- An offset of another list has nothing after it.
   if name ~= self.schema.name then
-    return nil, self.errors:invalid_offset(offset, "bad offset string")
+    return false
   end
   return id
 end
@@ -229,8 +230,10 @@ local function page_of(self, kind, rows, size, offset, options)
   local from = 1
   if offset ~= nil then
     local id, err_t = decode_offset(self, offset)
-    if not id then
+    if err_t then
       return failure(self, err_t)
+    elseif not id then
+      return {}
     end
     from = after(rows, self.key, id)
   end
@@ -349,6 +352,30 @@ end
 
 for method, verb in pairs(VERBS) do
   methods[method] = refuse(verb)
+end
+
+local refuse_insert = methods.insert
+
+
+-- A row that could be written nowhere is first told what is wrong with it.
+local function check_values(self, row)
+  local filled = self.schema:process_auto_fields(row, "insert")
+  local ok, errs = self.schema:validate_insert(filled)
+  if not ok then
+    return self.errors:schema_violation(errs)
+  end
+end
+
+
+function methods:insert(row)
+  if type(row) ~= "table" then
+    error("entity must be a table", 2)
+  end
+  local err_t = check_values(self, row)
+  if err_t then
+    return failure(self, err_t)
+  end
+  return refuse_insert(self)
 end
 
 

@@ -87,7 +87,8 @@ local function take_children(info, item)
   for i = 1, #children do
     local child = children[i]
     local rows = item[child.name]
-    if rows ~= nil and not info.schema.fields[child.name] then
+    local own = info.schema.fields[child.name]
+    if rows ~= nil and (not own or own.transient) then
       item[child.name] = nil
       if rows ~= null then
         taken = taken or {}
@@ -122,9 +123,17 @@ end
 local walk
 
 
-local function validate(state, info, item, node, i)
+-- Which parents a plugin may have does not matter for one that is nested in its parent.
+local function validate(state, info, item, node, i, own_parent, parent_field)
   local schema = info.schema
+  local is_free = own_parent and schema.subschema_key
+  if is_free then
+    item[parent_field] = nil
+  end
   local ok, errs = schema:validate_filled(item)
+  if is_free then
+    item[parent_field] = own_parent
+  end
   if not ok then
     add_errors(state, node, i, errs)
   end
@@ -177,6 +186,9 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   if parent and item[parent_field] == nil then
     own_parent = reference_to(state, parent.id)
     item[parent_field] = own_parent
+    if info.name == "snis" then
+      state.snis[#state.snis + 1] = { node, i }
+    end
   end
   local key_field = schema.primary_key[1]
   if item[key_field] == nil and schema.fields[key_field].uuid then
@@ -187,7 +199,7 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   end
   references.note(state, info, item, node, i)
   schema:fill(item, "insert")
-  validate(state, info, item, node, i)
+  validate(state, info, item, node, i, own_parent, parent_field)
   strip_nulls(item)
   local rows = state.rows[info.name]
   rows[#rows + 1] = item
@@ -279,6 +291,8 @@ local function new_state(entities, pause, options)
     by_id = {},
     by_key = {},
     conflicts = {},
+    -- Names inside certificates: beside other errors they are told to lack their certificate.
+    snis = {},
     steps = 0,
     pause = pause,
     known = {},
@@ -372,6 +386,9 @@ function flatten.run(entities, input, default_workspace_id, pause, options)
   end
   if state.failed then
     references.unresolved(state, add_errors)
+    for _, place in ipairs(state.snis) do
+      add_errors(state, place[1], place[2], { certificate = messages.REQUIRED })
+    end
     return nil, state.errors, "values"
   end
   local conflicts = references.check(state, entities, reference_to)

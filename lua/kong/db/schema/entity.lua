@@ -19,7 +19,7 @@ local function require_records(fields)
   for _, entry in ipairs(fields) do
     local _, field = next(entry)
     if type(field) == "table" then
-      if field.type == "record" then
+      if field.type == "record" and not field.abstract then
         if field.required == nil then
           field.required = true
         end

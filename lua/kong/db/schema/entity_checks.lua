@@ -261,6 +261,20 @@ local function touches(entity, name, arg)
 end
 
 
+-- A check over fields that are wrong by themselves would only repeat that.
+local function is_spoilt(errors, name, arg)
+  if next(errors) == nil or name == "custom_entity_check" then
+    return false
+  end
+  for _, field in ipairs(field_names(name, arg)) do
+    if get(errors, field) ~= nil then
+      return true
+    end
+  end
+  return false
+end
+
+
 function entity_checks.add_error(errors, text)
   local list = errors["@entity"]
   if not list then
@@ -276,7 +290,7 @@ function entity_checks.run(schema, checks, entity, full_check, errors)
   for i = 1, #checks do
     local name, arg = next(checks[i])
     local checker = CHECKERS[name]
-    if checker and (full_check or touches(entity, name, arg)) then
+    if checker and (full_check or touches(entity, name, arg)) and not is_spoilt(errors, name, arg) then
       local ok, err = checker(entity, arg, schema, errors)
       if not ok and err then
         entity_checks.add_error(errors, err)

@@ -306,11 +306,12 @@ function Schema:unknown_field_error(plan, input, name)
 end
 
 
-local function subschema_error(self, input, errors)
+-- Nothing else can be said of an entity whose kind (a plugin's name) is unknown.
+local function subschema_error(self, input)
   local key = self.subschema_key
-  local name = input[key]
-  if type(name) == "string" and not self.subschemas[name] and not errors[key] then
-    errors[key] = fmt(self.subschema_error or messages.SUBSCHEMA_UNKNOWN, name)
+  local name = key and input[key]
+  if type(name) == "string" and not self.subschemas[name] then
+    return { [key] = fmt(self.subschema_error or messages.SUBSCHEMA_UNKNOWN, name) }
   end
 end
 
@@ -336,11 +337,11 @@ end
 -- Validates without filling; `skip` names a field that may be absent (the parent of a nested child).
 local function validate_plain(self, input, full_check, skip)
   local plan = self:view_for(input)
-  local errors = collect_field_errors(self, plan, input, full_check, skip)
-  if self.subschema_key and not plan.has_subschema then
-    errors = errors or {}
-    subschema_error(self, input, errors)
+  local unknown = not plan.has_subschema and subschema_error(self, input)
+  if unknown then
+    return nil, unknown
   end
+  local errors = collect_field_errors(self, plan, input, full_check, skip)
   if #plan.entity_checks > 0 or plan.own_checks[1] or plan.own_checks[2] then
     errors = errors or {}
     run_checks(self, plan, input, full_check, errors)

@@ -38,6 +38,8 @@ return {
     { key = typedefs.key { required = true, referenceable = true, encrypted = true, }, },
     { cert_alt = typedefs.certificate { required = false, referenceable = true, }, },
     { key_alt = typedefs.key { required = false, referenceable = true, encrypted = true, }, },
+    -- Names to serve it under; they are rows of their own.
+    { snis = { type = "array", elements = { type = "string", }, required = false, transient = true, }, },
     { tags = typedefs.tags, },
   },
 

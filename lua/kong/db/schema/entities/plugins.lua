@@ -19,7 +19,7 @@ return {
 
   fields = {
     { id = typedefs.uuid, },
-    { name = { type = "string", required = true, indexed = true, }, },
+    { name = { type = "string", required = true, }, },
     { instance_name = typedefs.utf8_name, },
     { created_at = typedefs.auto_timestamp_s, },
     { updated_at = typedefs.auto_timestamp_s, },

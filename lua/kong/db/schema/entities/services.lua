@@ -48,7 +48,7 @@ local function split_url(text)
   local parts = url_parts.parse(tostring(text))
   local port = parts.port and tonumber(parts.port)
   return {
-    protocol = parts.scheme or null,
+    protocol = parts.scheme,
     host = parts.host or null,
     port = port or DEFAULT_PORTS[parts.scheme] or 80,
     path = parts.path or null,
