@@ -98,7 +98,12 @@ end
 
 
 local function build_iterator(store)
-  local entities = list_of(store, "plugins")
+  -- As readers get them: references of vaults resolved, old names of fields beside the new ones.
+  local entities = {}
+  local dao = kong.db.plugins
+  for i, row in ipairs(list_of(store, "plugins")) do
+    entities[i] = dao:show_row(store.plugins, row)
+  end
   local loggers = {}
   local function new_log(name)
     loggers[name] = loggers[name] or kong.log.new(name)

@@ -3,6 +3,7 @@
 local cjson = require "cjson.safe"
 local declarative = require "kong.db.declarative"
 local entities = require "kong.api.entities"
+local new_pause = require("ngx.pause").new
 local export = require "kong.db.declarative.export"
 local rows = require "kong.api.rows"
 local sync = require "kong.db.declarative.sync"
@@ -24,11 +25,6 @@ local function is_true(v)
 end
 
 
-local function pause()
-  ngx.sleep(0)
-end
-
-
 local function database_only()
   if kong.configuration.database ~= "off" then
     return 400, {
@@ -43,7 +39,7 @@ local function get_config(_, db)
   if refused then
     return refused, body
   end
-  return 200, { config = export.yaml(db, pause) }
+  return 200, { config = export.yaml(db, new_pause()) }
 end
 
 
@@ -76,7 +72,7 @@ end
 
 
 -- Rows by entity and id, encoded piece by piece so that a long answer holds nobody up.
-local function encode_rows(db, lists)
+local function encode_rows(db, lists, pause)
   local parts = {}
   for _, info in ipairs(db.entities:sorted()) do
     local list = lists[info.name]
@@ -84,7 +80,7 @@ local function encode_rows(db, lists)
       local items = {}
       for i, row in ipairs(list) do
         items[i] = cjson.encode(row.id or i) .. ":" .. cjson.encode(rows.show(info.schema, row))
-        if i % 16 == 0 then
+        if i % 8 == 0 then
           pause()
         end
       end
@@ -95,7 +91,7 @@ local function encode_rows(db, lists)
 end
 
 
-local function take_over(db, lists, meta, hash)
+local function take_over(db, lists, meta, hash, pause)
   local version, err = sync.publish(db, lists, meta, hash, pause)
   if not version then
     if err == "no memory" then
@@ -109,16 +105,17 @@ local function take_over(db, lists, meta, hash)
     return 500, { message = "An unexpected error occurred" }, err
   end
   sync.serving(version)
-  return 201, encode_rows(db, lists)
+  return 201, encode_rows(db, lists, pause)
 end
 
 
 local function load(self, db, text, format, has_text)
   local flattened = is_true(self.query.flatten_errors)
   local old_hash = is_true(self.query.check_hash) and (has_text or not format) and db.store.hash or nil
+  local pause = new_pause()
   local lists, _, errs, meta, hash = declarative.load_string(text, format, db, old_hash, pause)
   if lists then
-    return take_over(db, lists, meta, hash)
+    return take_over(db, lists, meta, hash, pause)
   end
   local stage = meta
   if stage == "identical" then

@@ -17,6 +17,7 @@ local tostring = tostring
 local type = type
 
 local null = value.null
+local is_reference = value.is_reference
 
 local DEFAULT_PAGE = 1000
 local MAX_PAGE = 50000
@@ -34,8 +35,52 @@ local function failure(self, err_t)
 end
 
 
--- A row as readers get it. Most kinds need no work; plugins and certificates may hold vault references or old
--- names of fields, and are prepared once per snapshot.
+local has_shorthands = setmetatable({}, { __mode = "k" })
+
+
+-- Does a record (or one inside it) show old names of fields beside the new ones?
+local function shows_shorthands(fields)
+  local known = has_shorthands[fields]
+  if known ~= nil then
+    return known
+  end
+  known = false
+  for _, entry in ipairs(fields) do
+    local _, field = next(entry)
+    if field.type == "record" and (#(field.shorthand_fields or {}) > 0 or shows_shorthands(field.fields or {})) then
+      known = true
+    end
+  end
+  has_shorthands[fields] = known
+  return known
+end
+
+
+local function holds_reference(v)
+  for _, item in pairs(v) do
+    if type(item) == "table" then
+      if holds_reference(item) then
+        return true
+      end
+    elseif is_reference(item) then
+      return true
+    end
+  end
+  return false
+end
+
+
+local function row_needs_work(self, row)
+  if self.transforms then
+    return true
+  end
+  local subschema = self.schema:get_subschema(row)
+  return subschema ~= nil and shows_shorthands(subschema.fields) or holds_reference(row)
+end
+
+
+-- A row as readers get it. Most rows need no work; plugins and certificates may hold vault references or old names of
+-- fields, and are prepared once per snapshot.
 local function show(self, kind, row, options)
   if not row or not self.needs_work or options and options.raw then
     return row
@@ -43,6 +88,10 @@ local function show(self, kind, row, options)
   local shown = kind.shown
   local made = shown[row]
   if not made then
+    if not row_needs_work(self, row) then
+      shown[row] = row
+      return row
+    end
     made = self.schema:process_auto_fields(row, "select", false, options)
     if made.ws_id == nil then
       made.ws_id = row.ws_id
@@ -384,21 +433,23 @@ function methods:truncate()
 end
 
 
-local function needs_work(schema)
-  if #(schema.shorthand_fields or {}) > 0 and schema.subschema_key then
-    return true
+local function transforms_on_read(schema)
+  for _, transformation in ipairs(schema.transformations or {}) do
+    if transformation.on_read then
+      return true
+    end
   end
-  if schema.subschema_key == "name" then
+  return false
+end
+
+
+local function needs_work(schema)
+  if schema.subschema_key == "name" or transforms_on_read(schema) then
     return true
   end
   for _, entry in ipairs(schema.fields) do
     local _, field = next(entry)
     if field.referenceable or field.elements and field.elements.referenceable then
-      return true
-    end
-  end
-  for _, transformation in ipairs(schema.transformations or {}) do
-    if transformation.on_read then
       return true
     end
   end
@@ -444,6 +495,7 @@ function DAO.new(db, info, custom)
     show_row = show,
     key = schema.primary_key[1] or "id",
     needs_work = needs_work(schema),
+    transforms = transforms_on_read(schema),
   }, own)
 end
 

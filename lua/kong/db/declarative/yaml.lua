@@ -316,7 +316,7 @@ local function scalar_text(v)
   elseif type(v) ~= "string" then
     return type(v) == "number" and fmt("%.14g", v) or tostring(v)
   end
-  if find(v, "^[%a/][%w%-_./]*$") and resolve(v) == v then
+  if find(v, "^[%a/_][%w%-_./]*$") and resolve(v) == v then
     return v
   end
   return (fmt('"%s"', (v:gsub('[%c"\\\127]', function(c)
