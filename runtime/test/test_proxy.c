@@ -1,0 +1,298 @@
+/* The request machine and the HTTP/1 drivers over real sockets: retries, aborts, timeouts, leftovers, no allocation per request. */
+#include "proxy_rig.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void keep_alive_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    const char *got = wire_read(u, "\r\n\r\n");
+    EXPECT_HAS(got, "GET /a HTTP/1.1\r\nHost: h\r\n");
+    EXPECT_HAS(got, "X-Forwarded-For: 127.0.0.1\r\n");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    wire_send(c, GET("/b"));
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "GET /b ");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "Connection: keep-alive\r\n");
+    close(c);
+    close(u);
+}
+TEST(keep_alive_on_both_sides) { rig_run(keep_alive_script); }
+
+static void stale_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    wire_read(c, "ok");
+    wire_send(c, GET("/b"));
+    wire_read(u, "\r\n\r\n");
+    close(u); /* after the request arrived: not noticed while idle */
+    u = upstream_accept();
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "GET /b ");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    wait_logged(2);
+    EXPECT_EQ(1, rig.tries);
+    close(c);
+    close(u);
+}
+TEST(stale_pooled_connection_is_replaced_without_a_retry) { rig_run(stale_script); }
+
+static void post_stale_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    wire_read(c, "ok");
+    wire_send(c, "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+    wire_read(u, "\r\n\r\nx");
+    close(u);
+    EXPECT_HAS(wire_read(c, "\n"), "HTTP/1.1 502 ");
+    close(c);
+}
+TEST(post_that_was_sent_is_never_repeated) { rig_run(post_stale_script); }
+
+static void refused_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    wait_logged(1);
+    EXPECT_EQ(3, rig.tries);
+    close(c);
+    close(u);
+}
+TEST(refused_connections_are_retried)
+{
+    rig.retries = 5;
+    rig.dead_first = 2;
+    rig_run(refused_script);
+}
+
+static void exhausted_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    EXPECT_HAS(wire_read(c, "\n"), "HTTP/1.1 502 ");
+    wait_logged(1);
+    EXPECT_EQ(3, rig.tries);
+    EXPECT_EQ(502, rig.last_status);
+    close(c);
+}
+TEST(retries_are_bounded)
+{
+    rig.retries = 2;
+    rig.dead_first = 100;
+    rig_run(exhausted_script);
+}
+
+static void read_timeout_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    EXPECT_HAS(wire_read(c, "\n"), "HTTP/1.1 504 ");
+    EXPECT(wire_is_closed(u));
+    close(c);
+    close(u);
+}
+TEST(silent_upstream_times_out)
+{
+    rig.read_ms = 30;
+    rig_run(read_timeout_script);
+}
+
+static void abort_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    struct linger l = {1, 0};
+    setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+    close(c);
+    EXPECT(wire_is_closed(u));
+    wait_logged(1);
+    EXPECT_EQ(499, rig.last_status);
+    EXPECT_EQ(1, rig.aborted);
+    close(u);
+}
+TEST(client_reset_cancels_the_upstream) { rig_run(abort_script); }
+
+static void half_close_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    shutdown(c, SHUT_WR);
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, NULL), "\r\n\r\nok");
+    close(c);
+    close(u);
+}
+TEST(half_closed_client_gets_its_answer) { rig_run(half_close_script); }
+
+static void leftover_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+    EXPECT_HAS(wire_read(c, "\r\n\r\n"), "HTTP/1.1 204 ");
+    EXPECT(wire_is_closed(u));
+    wire_send(c, GET("/b"));
+    close(u);
+    u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    close(c);
+    close(u);
+}
+TEST(bytes_behind_a_response_never_reach_the_next_client) { rig_run(leftover_script); }
+
+static void cut_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    close(u);
+    const char *got = wire_read(c, NULL);
+    EXPECT_HAS(got, "hello");
+    EXPECT(strstr(got, "0\r\n\r\n") == NULL);
+    close(c);
+}
+TEST(cut_response_is_cut_towards_the_client) { rig_run(cut_script); }
+
+static void held_cut_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    close(u);
+    EXPECT_HAS(wire_read(c, "\n"), "HTTP/1.1 502 ");
+    close(c);
+}
+TEST(held_response_that_is_cut_becomes_a_502)
+{
+    rig.hold = true;
+    rig_run(held_cut_script);
+}
+
+static void bad_chunk_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    int u = upstream_accept();
+    wire_read(u, "abc\r\n");
+    wire_send(c, "zz\r\n");
+    EXPECT_HAS(wire_read(c, NULL), "HTTP/1.1 400 ");
+    EXPECT(wire_is_closed(u));
+    close(c);
+    close(u);
+}
+TEST(bad_chunk_aborts_the_upstream_request)
+{
+    rig.live_body = true;
+    rig_run(bad_chunk_script);
+}
+
+static void early_answer_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nabc");
+    int u = upstream_accept();
+    wire_read(u, "abc");
+    wire_send(u, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nok");
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 413 ");
+    close(c);
+    close(u);
+}
+TEST(answer_before_the_body_is_complete)
+{
+    rig.live_body = true;
+    rig_run(early_answer_script);
+}
+
+#define MANY 10000
+static void *serve_many(void *arg)
+{
+    (void)arg;
+    int u = upstream_accept();
+    for (int i = 0; i < MANY; i++) {
+        if (!strstr(wire_read(u, "\r\n\r\n"), "GET ")) break;
+        wire_send(u, ANSWER);
+    }
+    return (void *)(intptr_t)u;
+}
+
+static uint64_t many_allocations;
+static void many_script(void)
+{
+    pthread_t server;
+    void *u;
+    if (pthread_create(&server, NULL, serve_many, NULL) != 0) abort();
+    int c = client_connect(), good = 0;
+    for (int i = 0; i < MANY; i++) {
+        if (i == 100) many_allocations = kgw_malloc_cnt;
+        wire_send(c, "GET /some/path?and=args HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\nAccept: */*\r\nX-Other: value\r\n\r\n");
+        good += strstr(wire_read(c, "ok"), "200 OK") != NULL;
+    }
+    many_allocations = kgw_malloc_cnt - many_allocations;
+    pthread_join(server, &u);
+    EXPECT_EQ(MANY, good);
+    close(c);
+    close((int)(intptr_t)u);
+}
+TEST(ten_thousand_requests_without_an_allocation)
+{
+    rig_run(many_script);
+#ifdef __SANITIZE_ADDRESS__
+    EXPECT(many_allocations > 0); /* free lists are off, so that the sanitizer sees every object */
+#else
+    EXPECT_EQ(0, many_allocations);
+#endif
+}
+
+TEST(retry_rules)
+{
+    kgw_req_t r;
+    memset(&r, 0, sizeof(r));
+    r.retries_left = 1;
+    r.in.method_id = KGW_M_GET;
+    EXPECT(kgw_upstream_should_retry(&r, KGW_OUT_CONNECT_FAILED, false, false, false));
+    EXPECT(kgw_upstream_should_retry(&r, KGW_OUT_READ_TIMEOUT, false, true, false));
+    r.in.method_id = KGW_M_POST;
+    EXPECT(kgw_upstream_should_retry(&r, KGW_OUT_CONNECT_TIMEOUT, false, false, false));
+    EXPECT(!kgw_upstream_should_retry(&r, KGW_OUT_READ_FAILED, false, true, false));
+    EXPECT(!kgw_upstream_should_retry(&r, KGW_OUT_BAD_RESPONSE, false, true, true));
+    r.in.method_id = KGW_M_GET;
+    r.body.kind = KGW_BODY_LIVE;
+    r.body.sent = 1;
+    EXPECT(!kgw_upstream_should_retry(&r, KGW_OUT_READ_FAILED, false, true, false));
+    r.body.sent = 0;
+    r.head_is_out = true;
+    EXPECT(!kgw_upstream_should_retry(&r, KGW_OUT_READ_FAILED, false, true, false));
+    r.head_is_out = false;
+    r.retries_left = 0;
+    EXPECT(!kgw_upstream_should_retry(&r, KGW_OUT_CONNECT_FAILED, false, false, false));
+}
