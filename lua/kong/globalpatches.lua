@@ -12,7 +12,7 @@ local seeded_with
 
 
 local function random_seed()
-  local bytes = require("resty.random").bytes(SEED_BYTES, true)
+  local bytes = require("ngx.random").bytes(SEED_BYTES)
   local seed = 0
   for i = 1, #bytes do
     seed = seed * 256 + bytes:byte(i)

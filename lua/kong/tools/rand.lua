@@ -4,7 +4,7 @@ local rand = {}
 
 -- n bytes. The second argument (ask the kernel) makes no difference here: every byte comes from it in the end.
 function rand.get_rand_bytes(n)
-  return require("resty.random").bytes(n, true)
+  return require("ngx.random").bytes(n)
 end
 
 
