@@ -51,10 +51,7 @@ function Args.decode(s, max, result)
       result[key] = { before, value }
     end
   end
-  if truncated[0] ~= 0 then
-    return result, "truncated"
-  end
-  return result
+  return result, truncated[0] ~= 0 and "truncated" or nil
 end
 
 

@@ -52,7 +52,7 @@ local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308
 function Control.redirect(uri, status)
   check_phase(base.OUTPUT)
   if uri == nil then
-    base.bad_arg(1, "string expected, got no value", 1)
+    error("expecting one or two arguments", 2)
   end
   if status == nil then
     status = 302

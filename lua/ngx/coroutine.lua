@@ -71,6 +71,7 @@ function Coroutine.install()
   coroutine.resume = Coroutine.resume
   coroutine.wrap = Coroutine.wrap
   coroutine.status = Coroutine.status
+  coroutine.isyieldable = nil
 end
 
 

@@ -77,7 +77,7 @@ function Header.set(name, value)
   end
   name = dashed(name)
   local rc
-  if value == nil then
+  if value == nil or value == "" then
     if C.kgw_ffi_headers_sent() ~= 0 then
       return complain(name)
     end
@@ -101,7 +101,7 @@ function Header.add(name, value)
     base.check_request()
   end
   if value == nil then
-    error("invalid header value", 3)
+    error("invalid header value", 2)
   end
   if C.kgw_ffi_headers_sent() ~= 0 then
     return complain(tostring(name))
@@ -112,7 +112,7 @@ function Header.add(name, value)
     return
   end
   if #value == 0 then
-    error("invalid header value", 3)
+    error("invalid header value", 2)
   end
   for i = 1, #value do
     set_one(name, value[i], SINGLE[name:lower()] and 0 or 1)

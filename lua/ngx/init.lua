@@ -132,5 +132,6 @@ setmetatable(ngx, {
 _G.ngx = ngx
 _G.print = log.print
 Coroutine.install()
+require("ngx.compat").install()
 
 return ngx

@@ -24,32 +24,37 @@ local Output = {}
 
 local flatten
 
-local function flatten_table(parts, n, list, who)
+local function flatten_table(parts, n, list, who, depth)
   local max = #list
   for key in pairs(list) do
     if type(key) ~= "number" or key < 1 or key > max or key % 1 ~= 0 then
-      error("bad argument #" .. who .. " to 'print' (non-array table found)", 5)
+      base.bad_arg(who, "non-array table found", depth + 1)
     end
   end
   for i = 1, max do
-    n = flatten(parts, n, list[i], who)
+    n = flatten(parts, n, list[i], who, depth + 2)
   end
   return n
 end
 
 
-function flatten(parts, n, v, who)
+-- `depth`: how many calls lie between the API function and this one, for the error's name and position.
+function flatten(parts, n, v, who, depth)
   local kind = type(v)
   if kind == "string" then
     parts[n + 1] = v
   elseif kind == "number" or kind == "boolean" or kind == "nil" then
     parts[n + 1] = tostring(v)
   elseif kind == "table" then
-    return flatten_table(parts, n, v, who)
+    n = flatten_table(parts, n, v, who, depth)
+    return n
   elseif v == ngx.null then
     parts[n + 1] = "null"
   else
-    base.bad_arg(who, "string, number, boolean, nil, ngx.null, or array table expected, but got " .. kind, 4)
+    if depth > 3 then
+      base.bad_arg(who, "bad data type " .. kind .. " found", depth)
+    end
+    base.bad_arg(who, "string, number, boolean, nil, ngx.null, or array table expected, but got " .. kind, depth)
   end
   return n + 1
 end
@@ -69,7 +74,7 @@ end
 local function gather(newline, ...)
   local parts, n = {}, 0
   for i = 1, select("#", ...) do
-    n = flatten(parts, n, (select(i, ...)), i)
+    n = flatten(parts, n, (select(i, ...)), i, 3)
   end
   if newline then
     parts[n + 1] = "\n"
@@ -136,7 +141,7 @@ end
 
 local function get_arg(_, i)
   if cur.phase ~= base.BODY_FILTER then
-    check_phase(base.BODY_FILTER)
+    error("API disabled in the current context", 2)
   end
   if i == 1 then
     if C.kgw_ffi_chunk_get(chunk, last) ~= 0 then
@@ -166,7 +171,7 @@ local function set_arg(_, i, v)
       C.kgw_ffi_chunk_set(v, #v)
     elseif kind == "table" then
       local parts = {}
-      flatten(parts, 0, v, 1)
+      flatten(parts, 0, v, 1, 2)
       v = concat(parts)
       C.kgw_ffi_chunk_set(v, #v)
     else

@@ -2,7 +2,6 @@
 local base = require "ngx.base"
 local args = require "ngx.args"
 local fields = require "ngx.fields"
-local var = require "ngx.var"
 local bit = require "bit"
 
 local C = base.C
@@ -66,7 +65,7 @@ function Request.set_header(name, v)
     check_request()
   end
   name = check_name(name)
-  if v == nil then
+  if v == nil or v == "" then
     C.kgw_ffi_hdr_remove(REQUEST, name, #name)
   elseif type(v) == "table" then
     local n = #v
@@ -186,11 +185,10 @@ function Request.get_uri_args(max, tab)
   if cur.req == nil then
     check_request()
   end
-  local query = var.get(nil, "args")
-  if not query or query == "" then
+  if C.kgw_ffi_req_args(value) ~= 0 then
     return tab or {}
   end
-  return args.decode(query, max or args.max_uri_args, tab or {})
+  return args.decode(text(value), max or args.max_uri_args, tab or {})
 end
 
 

@@ -132,7 +132,7 @@ function Body.init_body()
     check_request()
   end
   local state = C.kgw_ffi_body_state(size)
-  if state == UNREAD or state == READING then
+  if state == NONE or state == UNREAD or state == READING then
     error("request body not read yet", 2)
   end
   pieces[cur.slot] = {}
@@ -180,20 +180,17 @@ function Body.get_post_args(max)
     check_request()
   end
   local state = C.kgw_ffi_body_state(size)
-  if state == GONE or state == NONE then
+  if state == GONE then
     return {}
   end
-  if state == UNREAD or state == READING or state == LIVE then
+  if state == NONE or state == UNREAD or state == READING or state == LIVE then
     error("no request body found; maybe you should turn on lua_need_request_body?", 2)
   end
   if C.kgw_ffi_body_file(path) == 0 then
     return nil, "request body in temp file not supported"
   end
   local data = Body.get_body_data()
-  if not data then
-    return {}
-  end
-  return args.decode(data, max or args.max_post_args, {})
+  return args.decode(data or "", max or args.max_post_args, {})
 end
 
 

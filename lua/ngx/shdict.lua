@@ -114,7 +114,10 @@ function Dict.get_stale(dict, key)
   end
   local value, extra = get(zone, key, 1)
   if value == nil then
-    return nil, extra
+    if extra then
+      return nil, extra
+    end
+    return nil
   end
   return value, extra, flag_out[0] ~= 0
 end

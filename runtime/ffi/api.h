@@ -58,6 +58,7 @@ int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const ch
 int kgw_ffi_hdr_remove(int of_response, const char *name, size_t len);
 int kgw_ffi_req_method(kgw_ffi_str_t *out);
 int kgw_ffi_req_set_method(uint32_t id);
+int kgw_ffi_req_args(kgw_ffi_str_t *out);
 int kgw_ffi_req_set_args(const char *ptr, size_t len);
 int kgw_ffi_req_set_uri(const char *ptr, size_t len);
 double kgw_ffi_req_http_version(void);

@@ -36,11 +36,23 @@ int kgw_ffi_args_decode(const char *ptr, size_t len, char *buf, kgw_ffi_arg_t *l
     return (int)n;
 }
 
+int kgw_ffi_req_args(kgw_ffi_str_t *out)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    kgw_str_t args = r->has_args ? r->args : r->uri.query;
+    if (!args.len) return KGW_DECLINED;
+    put(out, args);
+    return KGW_OK;
+}
+
 int kgw_ffi_req_set_args(const char *ptr, size_t len)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
-    r->vars[KGW_VAR_ARGS] = len ? kgw_arena_copy(&r->arena, kgw_str(ptr, len)) : KGW_STR("");
+    r->vars[KGW_VAR_ARGS] = KGW_STR_NULL;
+    r->args = len ? kgw_arena_copy(&r->arena, kgw_str(ptr, len)) : KGW_STR("");
+    r->has_args = true;
     return KGW_OK;
 }
 

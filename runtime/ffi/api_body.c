@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "ffi/ffi.h"
 
 /* Reading the request body --------------------------------------------------------------------------- */
@@ -30,6 +31,7 @@ int kgw_ffi_body_read(void)
     kgw_req_t *r = cur_req();
     if (!r || r->body_waiter) return KGW_ERROR;
     int rc = kgw_req_read_body(r);
+    if (rc == KGW_OK && r->body.kind == KGW_BODY_NONE) r->body.kind = KGW_BODY_WHOLE; /* read: there is none */
     if (rc != KGW_AGAIN) return rc;
     reader_t *w = kgw_arena_alloc(&r->arena, sizeof(*w));
     w->req = r;
@@ -84,9 +86,12 @@ int kgw_ffi_body_set(const char *ptr, size_t len)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
-    if (r->body.kind == KGW_BODY_UNREAD || r->body.kind == KGW_BODY_READING) return KGW_AGAIN;
+    if (r->body.kind == KGW_BODY_NONE || r->body.kind == KGW_BODY_UNREAD || r->body.kind == KGW_BODY_READING) return KGW_AGAIN;
     if (r->body.kind == KGW_BODY_GONE || r->body.kind == KGW_BODY_LIVE) return KGW_DECLINED;
     kgw_req_set_body(r, ptr, len);
+    char *text = kgw_arena_bytes(&r->arena, 20);
+    kgw_hdrs_set_token(&r->in.hdrs, KGW_TOK_CONTENT_LENGTH, (kgw_str_t){text, kgw_u64_dec(text, len)});
+    kgw_hdrs_remove_token(&r->in.hdrs, KGW_TOK_TRANSFER_ENCODING);
     return KGW_OK;
 }
 

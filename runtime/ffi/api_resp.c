@@ -13,7 +13,12 @@ int kgw_ffi_status_set(int status, const char *reason, size_t len)
     return KGW_OK;
 }
 
-int kgw_ffi_headers_sent(void) { return cur_req() && cur_req()->headers_sent; }
+/* Printed output commits the head; header_filter, which comes later, may still change it. */
+int kgw_ffi_headers_sent(void)
+{
+    kgw_req_t *r = cur_req();
+    return r && (r->head_is_out || (r->headers_sent && kgw_cur.phase != KGW_PH_HEADER_FILTER));
+}
 
 int kgw_ffi_print(const char *ptr, size_t len)
 {

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,12 +66,12 @@ static kgw_str_t get_host(kgw_req_t *r) { return r->host; }
 static kgw_str_t get_scheme(kgw_req_t *r) { return r->conn && r->conn->is_tls ? KGW_STR("https") : KGW_STR("http"); }
 static kgw_str_t get_https(kgw_req_t *r) { return r->conn && r->conn->is_tls ? KGW_STR("on") : KGW_STR(""); }
 static kgw_str_t get_http2(kgw_req_t *r) { return r->in.major == 2 ? (r->conn && r->conn->is_tls ? KGW_STR("h2") : KGW_STR("h2c")) : KGW_STR(""); }
-static kgw_str_t get_server_protocol(kgw_req_t *r)
-{
-    return r->in.major == 2 ? KGW_STR("HTTP/2.0") : r->in.minor ? KGW_STR("HTTP/1.1") : KGW_STR("HTTP/1.0");
-}
+static kgw_str_t get_server_protocol(kgw_req_t *r) { return r->in.major == 2 ? KGW_STR("HTTP/2.0") : r->in.minor ? KGW_STR("HTTP/1.1") : KGW_STR("HTTP/1.0"); }
 static kgw_str_t get_server_addr(kgw_req_t *r) { return r->conn ? ip(r, kgw_io_local(&r->conn->io)) : KGW_STR_NULL; }
-static kgw_str_t get_server_port(kgw_req_t *r) { return r->conn ? number(r, kgw_addr_port(r->conn->listener && !r->conn->listener->is_unix ? &r->conn->listener->addr : kgw_io_local(&r->conn->io))) : KGW_STR_NULL; }
+static kgw_str_t get_server_port(kgw_req_t *r)
+{
+    return r->conn ? number(r, kgw_addr_port(r->conn->listener && !r->conn->listener->is_unix ? &r->conn->listener->addr : kgw_io_local(&r->conn->io))) : KGW_STR_NULL;
+}
 static kgw_str_t get_server_name(kgw_req_t *r)
 {
     (void)r;
@@ -118,6 +119,18 @@ static kgw_str_t get_hostname(kgw_req_t *r)
     for (char *p = name; *p; p++) *p = (char)tolower((unsigned char)*p);
     return kgw_arena_copy(&r->arena, kgw_str_c(name));
 }
+/* The name in Basic credentials. */
+static kgw_str_t get_remote_user(kgw_req_t *r)
+{
+    kgw_str_t v = header(r, KGW_TOK_AUTHORIZATION);
+    if (v.len < 7 || strncasecmp(v.ptr, "basic ", 6) != 0) return KGW_STR_NULL;
+    v = kgw_str_trim(kgw_str(v.ptr + 6, v.len - 6));
+    char *p = kgw_arena_bytes(&r->arena, v.len + 4);
+    int n = kgw_ffi_base64_decode(v.ptr, v.len, p, 0);
+    const char *colon = n > 0 ? memchr(p, ':', (size_t)n) : NULL;
+    return colon && colon > p ? kgw_str(p, (size_t)(colon - p)) : KGW_STR_NULL;
+}
+static kgw_str_t get_request_completion(kgw_req_t *r) { return r->last_is_out && !r->is_cut ? KGW_STR("OK") : KGW_STR(""); }
 static kgw_str_t get_nginx_version(kgw_req_t *r)
 {
     (void)r;
@@ -232,24 +245,33 @@ static kgw_str_t get_ssl_client_fingerprint(kgw_req_t *r)
     return kgw_str(p, 2 * n);
 }
 
-#define BUILT_IN(X) \
-    X(remote_addr, get_remote_addr) X(remote_port, get_remote_port) X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) \
-    X(realip_remote_port, get_realip_remote_port) X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request) \
-    X(document_uri, get_document_uri) X(query_string, get_query_string) X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https) X(http2, get_http2) \
-    X(server_protocol, get_server_protocol) X(server_addr, get_server_addr) X(server_port, get_server_port) X(server_name, get_server_name) X(content_type, get_content_type) \
-    X(content_length, get_content_length) X(request_id, get_request_id) X(kong_request_id, get_request_id) X(status, get_status) X(body_bytes_sent, get_body_bytes_sent) \
-    X(bytes_sent, get_bytes_sent) X(request_length, get_request_length) X(request_time, get_request_time) X(connection, get_connection) \
-    X(connection_requests, get_connection_requests) X(request_body, get_request_body) X(pid, get_pid) X(msec, get_msec) X(time_iso8601, get_time_iso8601) \
-    X(time_local, get_time_local) X(hostname, get_hostname) X(nginx_version, get_nginx_version) X(remote_user, get_empty) X(proxy_protocol_addr, get_proxy_protocol_addr) \
-    X(proxy_protocol_port, get_proxy_protocol_port) X(proxy_protocol_server_addr, get_proxy_protocol_server_addr) X(proxy_protocol_server_port, get_proxy_protocol_server_port) \
-    X(upstream_addr, get_upstream_addr) X(upstream_status, get_upstream_status) X(upstream_connect_time, get_upstream_connect_time) \
-    X(upstream_header_time, get_upstream_header_time) X(upstream_response_time, get_upstream_response_time) X(upstream_response_length, get_upstream_response_length) \
-    X(upstream_bytes_received, get_upstream_response_length) X(upstream_cache_status, get_empty) X(ssl_protocol, get_ssl_protocol) X(ssl_cipher, get_ssl_cipher) \
-    X(ssl_server_name, get_ssl_server_name) X(ssl_session_reused, get_ssl_session_reused) X(ssl_client_verify, get_ssl_client_verify) X(ssl_client_raw_cert, get_ssl_client_raw_cert) \
-    X(ssl_client_cert, get_ssl_client_raw_cert) X(ssl_client_escaped_cert, get_ssl_client_escaped_cert) X(ssl_client_s_dn, get_ssl_client_s_dn) \
-    X(ssl_client_v_end, get_ssl_client_v_end) X(ssl_client_fingerprint, get_ssl_client_fingerprint)
+#define BUILT_IN(X)                                                                                                                                                                \
+    X(remote_addr, get_remote_addr)                                                                                                                                                \
+    X(remote_port, get_remote_port) X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) X(realip_remote_port, get_realip_remote_port)      \
+        X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request) X(document_uri, get_document_uri) X(query_string, get_query_string)          \
+            X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https) X(http2, get_http2) X(server_protocol, get_server_protocol)                        \
+                X(server_addr, get_server_addr) X(server_port, get_server_port) X(server_name, get_server_name) X(content_type, get_content_type)                                  \
+                    X(content_length, get_content_length) X(request_id, get_request_id) X(kong_request_id, get_request_id) X(status, get_status)                                   \
+                        X(body_bytes_sent, get_body_bytes_sent) X(bytes_sent, get_bytes_sent) X(request_length, get_request_length) X(request_time, get_request_time)              \
+                            X(connection, get_connection) X(connection_requests, get_connection_requests) X(request_body, get_request_body) X(pid, get_pid) X(msec, get_msec)      \
+                                X(time_iso8601, get_time_iso8601) X(time_local, get_time_local) X(hostname, get_hostname) X(nginx_version, get_nginx_version)                      \
+                                    X(remote_user, get_remote_user) X(request_completion, get_request_completion) X(proxy_protocol_addr, get_proxy_protocol_addr)                  \
+                                        X(proxy_protocol_port, get_proxy_protocol_port) X(proxy_protocol_server_addr, get_proxy_protocol_server_addr)                              \
+                                            X(proxy_protocol_server_port, get_proxy_protocol_server_port) X(upstream_addr, get_upstream_addr)                                      \
+                                                X(upstream_status, get_upstream_status) X(upstream_connect_time, get_upstream_connect_time)                                        \
+                                                    X(upstream_header_time, get_upstream_header_time) X(upstream_response_time, get_upstream_response_time)                        \
+                                                        X(upstream_response_length, get_upstream_response_length) X(upstream_bytes_received, get_upstream_response_length)         \
+                                                            X(upstream_cache_status, get_empty) X(ssl_protocol, get_ssl_protocol) X(ssl_cipher, get_ssl_cipher)                    \
+                                                                X(ssl_server_name, get_ssl_server_name) X(ssl_session_reused, get_ssl_session_reused)                              \
+                                                                    X(ssl_client_verify, get_ssl_client_verify) X(ssl_client_raw_cert, get_ssl_client_raw_cert)                    \
+                                                                        X(ssl_client_cert, get_ssl_client_raw_cert) X(ssl_client_escaped_cert, get_ssl_client_escaped_cert)        \
+                                                                            X(ssl_client_s_dn, get_ssl_client_s_dn) X(ssl_client_v_end, get_ssl_client_v_end)                      \
+                                                                                X(ssl_client_fingerprint, get_ssl_client_fingerprint)
 
-static const struct { kgw_str_t name; getter_t get; } built_in[] = {
+static const struct {
+    kgw_str_t name;
+    getter_t get;
+} built_in[] = {
 #define X(n, fn) {{#n, sizeof(#n) - 1}, fn},
     BUILT_IN(X)
 #undef X
@@ -260,6 +282,8 @@ static const kgw_str_t written[KGW_VAR__COUNT] = {
     KGW_VAR_LIST(X)
 #undef X
 };
+
+static const kgw_str_t cleared = {"", 0};
 
 /* >= 0: the id; -2: one of the families, see kgw_ffi_var_dyn; -1: not known. */
 int kgw_ffi_var_id(const char *name, size_t len)
@@ -280,14 +304,14 @@ int kgw_ffi_var_get(int id, kgw_ffi_str_t *out)
     kgw_req_t *r = cur_req();
     if (!r || id < 0 || id >= KGW_VAR__COUNT + (int)KGW_ARRAY_LEN(built_in)) return KGW_ERROR;
     kgw_str_t s = id < KGW_VAR__COUNT ? kgw_req_var(r, (enum kgw_var)id) : built_in[id - KGW_VAR__COUNT].get(r);
-    if (!s.ptr) return KGW_DECLINED;
+    if (!s.ptr || s.ptr == cleared.ptr) return KGW_DECLINED;
     put(out, s);
     return KGW_OK;
 }
 
 static kgw_str_t find_arg(kgw_req_t *r, kgw_str_t name)
 {
-    kgw_str_t q = kgw_req_var(r, KGW_VAR_ARGS);
+    kgw_str_t q = r->has_args ? r->args : r->uri.query;
     size_t at = 0;
     while (at < q.len) {
         const char *amp = memchr(q.ptr + at, '&', q.len - at);
@@ -339,13 +363,13 @@ int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out)
     return KGW_OK;
 }
 
-/* KGW_DECLINED: not changeable. `clear` takes the value away: C's default applies again. */
+/* KGW_DECLINED: not changeable. `clear`: it reads as nil and counts as empty. */
 int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
     if (id < 0 || id >= KGW_VAR__COUNT) return KGW_DECLINED;
-    if (clear) r->vars[id] = KGW_STR_NULL;
+    if (clear) r->vars[id] = cleared;
     else r->vars[id] = len ? kgw_arena_copy(&r->arena, kgw_str(ptr, len)) : KGW_STR("");
     return KGW_OK;
 }

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/wheel.h"
 
@@ -35,7 +36,12 @@ void kgw_loop_stop(kgw_loop_t *l);
 void kgw_loop_before_poll(kgw_loop_t *l, kgw_loop_fn fn, void *arg);
 /* Makes the next poll not block (work was queued from outside a callback). */
 void kgw_loop_poke(kgw_loop_t *l);
-static inline void kgw_timer_start(kgw_loop_t *l, kgw_timer_t *t, uint64_t ms) { kgw_wheel_start(&l->wheel, t, ms); }
+static inline void kgw_timer_start(kgw_loop_t *l, kgw_timer_t *t, uint64_t ms)
+{
+    /* The wheel's own time stands still while no timer fires. */
+    if (kgw_clock.mono_ms > l->wheel.now_ms) l->wheel.now_ms = kgw_clock.mono_ms;
+    kgw_wheel_start(&l->wheel, t, ms);
+}
 static inline void kgw_timer_stop(kgw_loop_t *l, kgw_timer_t *t) { kgw_wheel_stop(&l->wheel, t); }
 
 #endif

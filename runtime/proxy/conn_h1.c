@@ -395,7 +395,7 @@ static void write_framing(kgw_conn_t *c, kgw_req_t *r, kgw_out_t *o, bool last)
     }
     if (cl || bodiless) return;
     if (is_head) {
-        if (r->proxied || !last) {
+        if (r->proxied) {
             if (r->in.minor >= 1) kgw_out_field(o, KGW_STR("Transfer-Encoding"), KGW_STR("chunked"));
         }
         return;

@@ -76,6 +76,7 @@ struct kgw_req {
     /* the request */
     kgw_msg_t in;
     kgw_uri_t uri;
+    kgw_str_t args;
     kgw_str_t path;       /* normalised (Kong's form) */
     kgw_str_t host;       /* lower-cased, without port ($host) */
     int host_port;        /* port in the Host header, -1 none */
@@ -92,6 +93,7 @@ struct kgw_req {
     /* what Lua decided */
     bool request_buffering, response_buffering; /* route flags; default true */
     bool has_local;       /* a local response was begun (print, say, exit, redirect) */
+    bool has_args;        /* ngx.req.set_uri_args: args stands for the query */
     bool seen_eof;        /* ngx.eof: no output after it */
     bool is_exited;       /* ngx.exit(>=200) or a final verdict was given in this phase */
     int exit_code;        /* last ngx.exit argument; -1000 none */

@@ -32,6 +32,55 @@ void kgw_resp_clear(kgw_req_t *r)
     kgw_hdrs_init(&r->out.hdrs, &r->arena);
 }
 
+/* nginx's own pages: what it says under a status for which Kong has no error page. */
+static const struct {
+    uint16_t status;
+    const char *title;
+} pages[] = {
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {401, "Authorization Required"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {406, "Not Acceptable"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {415, "Unsupported Media Type"},
+    {416, "Requested Range Not Satisfiable"},
+    {421, "Misdirected Request"},
+    {429, "Too Many Requests"},
+    {501, "Not Implemented"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+};
+
+/* ngx.exit(>= 300) with nothing printed: Kong's error page, else nginx's, else an empty body. */
+static void bare_exit(kgw_req_t *r, int code)
+{
+    static const uint16_t kong_pages[] = {400, 404, 405, 408, 411, 412, 413, 414, 417, 494, 500, 502, 503, 504};
+    if (r->conn && (code == 400 || code == 413 || code == 414 || code == 500 || code == 501)) r->conn->keep_alive = false;
+    for (size_t i = 0; i < KGW_ARRAY_LEN(kong_pages); i++) {
+        if (kong_pages[i] != code) continue;
+        r->err_status = (uint16_t)code;
+        r->wants_error_page = true;
+        return;
+    }
+    kgw_str_t body = KGW_STR("");
+    for (size_t i = 0; i < KGW_ARRAY_LEN(pages); i++) {
+        if (pages[i].status != code) continue;
+        body = kgw_arena_printf(&r->arena, "<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d %s</h1></center>\r\n</body>\r\n</html>\r\n", code,
+                                pages[i].title, code, pages[i].title);
+        bool has_charset = code != 301 && code != 302;
+        kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_CONTENT_TYPE, has_charset ? KGW_STR("text/html; charset=UTF-8") : KGW_STR("text/html"));
+    }
+    char *len = kgw_arena_bytes(&r->arena, 20);
+    kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_CONTENT_LENGTH, kgw_str(len, kgw_u64_dec(len, body.len)));
+    if (body.len && r->in.method_id != KGW_M_HEAD) kgw_chain_add_copy(&r->out_body, body.ptr, body.len);
+}
+
 void kgw_resp_exit(kgw_req_t *r, int code)
 {
     r->exit_code = code;
@@ -49,13 +98,8 @@ void kgw_resp_exit(kgw_req_t *r, int code)
         r->out.status = (uint16_t)code;
         r->out.reason = KGW_STR_NULL;
         if (code >= 300 && !r->has_local && !r->in_error_page && code != 444) {
-            /* nginx turns a bare exit(>= 300) into its error page. */
-            bool has_page = code == 400 || code == 404 || code == 405 || code == 408 || (code >= 411 && code <= 417) || code == 494 || (code >= 500 && code <= 504);
-            if (has_page) {
-                r->err_status = (uint16_t)code;
-                r->wants_error_page = true;
-                return;
-            }
+            bare_exit(r, code);
+            if (r->wants_error_page) return;
         }
         if (code == 444) r->is_killed = true;
     }
@@ -112,14 +156,14 @@ void kgw_resp_add_gateway_headers(kgw_req_t *r)
     }
     bool from_upstream = r->proxied || r->balancer_end_us;
     if (from_upstream) {
-        set_latency(r, KGW_HDR_UPSTREAM_LATENCY, KGW_TOK_X_KONG_UPSTREAM_LATENCY, r->head_us ? kgw_req_upstream_latency_ms(r) : (int64_t)(kgw_clock_mono_us() - r->balancer_end_us) / 1000);
+        set_latency(r, KGW_HDR_UPSTREAM_LATENCY, KGW_TOK_X_KONG_UPSTREAM_LATENCY,
+                    r->head_us ? kgw_req_upstream_latency_ms(r) : (int64_t)(kgw_clock_mono_us() - r->balancer_end_us) / 1000);
         set_latency(r, KGW_HDR_PROXY_LATENCY, KGW_TOK_X_KONG_PROXY_LATENCY, kgw_req_proxy_latency_ms(r));
         add_via(r);
     } else {
         set_latency(r, KGW_HDR_RESPONSE_LATENCY, KGW_TOK_X_KONG_RESPONSE_LATENCY, kgw_req_response_latency_ms(r));
     }
-    if ((kgw_proxy_conf.hdr_flags & KGW_HDR_SERVER) && (!r->proxied || !kgw_hdrs_find_token(h, KGW_TOK_SERVER)))
-        kgw_hdrs_set_token(h, KGW_TOK_SERVER, kgw_proxy_conf.server);
+    if ((kgw_proxy_conf.hdr_flags & KGW_HDR_SERVER) && (!r->proxied || !kgw_hdrs_find_token(h, KGW_TOK_SERVER))) kgw_hdrs_set_token(h, KGW_TOK_SERVER, kgw_proxy_conf.server);
     if ((kgw_proxy_conf.hdr_flags & KGW_HDR_UPSTREAM_STATUS) && r->upstream_status) {
         char *out = kgw_arena_bytes(&r->arena, 20);
         kgw_hdrs_set_token(h, KGW_TOK_X_KONG_UPSTREAM_STATUS, kgw_str(out, kgw_u64_dec(out, r->upstream_status)));
@@ -128,11 +172,27 @@ void kgw_resp_add_gateway_headers(kgw_req_t *r)
     if (kgw_proxy_conf.added_cnt) add_injected(r);
 }
 
-static const struct { uint16_t status; const char *message; } messages[] = {
-    {400, "Bad request"}, {404, "Not found"}, {405, "Method not allowed"}, {408, "Request timeout"}, {411, "Length required"}, {412, "Precondition failed"},
-    {413, "Payload too large"}, {414, "URI too long"}, {417, "Expectation failed"}, {431, "Request header or cookie too large"}, {494, "Request header or cookie too large"},
-    {500, "An unexpected error occurred"}, {501, "Not implemented"}, {502, "An invalid response was received from the upstream server"},
-    {503, "The upstream server is currently unavailable"}, {504, "The upstream server is timing out"}, {505, "HTTP version not supported"},
+static const struct {
+    uint16_t status;
+    const char *message;
+} messages[] = {
+    {400, "Bad request"},
+    {404, "Not found"},
+    {405, "Method not allowed"},
+    {408, "Request timeout"},
+    {411, "Length required"},
+    {412, "Precondition failed"},
+    {413, "Payload too large"},
+    {414, "URI too long"},
+    {417, "Expectation failed"},
+    {431, "Request header or cookie too large"},
+    {494, "Request header or cookie too large"},
+    {500, "An unexpected error occurred"},
+    {501, "Not implemented"},
+    {502, "An invalid response was received from the upstream server"},
+    {503, "The upstream server is currently unavailable"},
+    {504, "The upstream server is timing out"},
+    {505, "HTTP version not supported"},
 };
 
 void kgw_resp_plain_error(kgw_req_t *r, unsigned status)

@@ -111,8 +111,12 @@ kgw_str_t kgw_req_var(kgw_req_t *r, enum kgw_var v)
     }
     case KGW_VAR_UPSTREAM_UPGRADE: return r->in.is_websocket ? KGW_STR("websocket") : KGW_STR("");
     case KGW_VAR_UPSTREAM_CONNECTION: return r->in.is_websocket ? KGW_STR("keep-alive, Upgrade") : KGW_STR("keep-alive");
-    case KGW_VAR_ARGS: return r->uri.query;
-    case KGW_VAR_URI: return r->path;
+    case KGW_VAR_ARGS: return r->has_args ? r->args : r->uri.query;
+    case KGW_VAR_URI: {
+        kgw_str_t uri;
+        return kgw_uri_decode_path(&r->arena, r->uri.path, &uri) == KGW_OK ? uri : r->path;
+    }
+    case KGW_VAR_PROXY_MODE: return KGW_STR("http");
     default: return forwarded(r, v);
     }
 }
@@ -148,7 +152,7 @@ void kgw_upstream_write_head(kgw_req_t *r, kgw_chain_t *to, bool *chunked)
     kgw_out_str(&o, kgw_req_var(r, KGW_VAR_UPSTREAM_URI));
     kgw_str_t query = kgw_req_var(r, KGW_VAR_ARGS);
     /* A bare trailing '?' is passed on. */
-    if (query.ptr && (query.len || (r->uri.query.ptr && !r->vars[KGW_VAR_ARGS].ptr))) {
+    if (query.ptr && (query.len || (r->uri.query.ptr && !r->vars[KGW_VAR_ARGS].ptr && !r->has_args))) {
         kgw_out_add(&o, "?", 1);
         kgw_out_str(&o, query);
     }

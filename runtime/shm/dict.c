@@ -497,11 +497,10 @@ int kgw_dict_llen(kgw_dict_t *d, kgw_str_t key, uint64_t now_ms, uint32_t *len)
 
 void kgw_dict_flush_all(kgw_dict_t *d)
 {
-    /* As OpenResty: everything counts as expired now, memory is given back as it is needed. */
     for (unsigned i = 0; i < d->shard_cnt; i++) {
         shard_t *s = &d->shards[i];
         lock(s);
-        for (uint32_t off = s->head->newest; off; off = at(s, off)->lru_next) at(s, off)->expires_ms = 1;
+        for (uint32_t off; (off = s->head->newest) != 0;) remove_entry(s, off);
         unlock(s);
     }
 }
