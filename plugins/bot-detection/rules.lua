@@ -9,8 +9,8 @@ local NAMES = {
   "Google-HTTP-Java-Client", "Googlebot", "GomezAgent", "Go-http-client", "Apache-HttpClient", "GPTBot", "grub-client",
   "heritrix", "htdig", "ia_archiver", "ICC-Crawler", "ichiro", "InternetArchive", "larbin", "LinkedInBot",
   "Mail\\.RU_Bot", "masscan", "Mediapartners-Google", "MJ12bot", "MSIECrawler", "msnbot", "Netvibes", "Nutch", "okhttp",
-  "PagePeeker", "PetalBot", "Pingdom\\.com_bot_version_", "Python-urllib", "Qwantify", "Riddler", "Scrapy", "SemrushBot",
-  "SimplePie", "Slack-ImgProxy", "Slackbot", "Slurp", "TelegramBot", "Twitterbot", "URL2PNG", "WhatsApp", "WhatWeb",
+  "PagePeeker", "PetalBot", "Pingdom\\.com_bot_version_", "Python-urllib", "Qwantify", "Riddler", "Scrapy",
+  "SemrushBot", "SimplePie", "Slack-ImgProxy", "Slackbot", "Slurp", "TelegramBot", "Twitterbot", "URL2PNG", "WhatsApp", "WhatWeb",
   "WordPress", "Xenu Link Sleuth", "yacybot", "YahooSeeker", "Yandex\\w+", "YodaoBot", "ZyBorg",
 }
 

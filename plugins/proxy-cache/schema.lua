@@ -50,7 +50,12 @@ return {
           elements = { type = "string" },
           description = "Content types of answers that are kept, with exactly the same parameters.",
         } },
-        { cache_ttl = { type = "integer", default = 300, gt = 0, description = "Seconds for which answers are good." } },
+        { cache_ttl = {
+          type = "integer",
+          default = 300,
+          gt = 0,
+          description = "Seconds for which answers are good.",
+        } },
         { strategy = {
           type = "string",
           required = true,
