@@ -426,6 +426,10 @@ static void h1_head(kgw_req_t *r, bool last)
     else kgw_out_field(&o, KGW_STR("Connection"), c->keep_alive ? KGW_STR("keep-alive") : KGW_STR("close"));
     kgw_hdrs_foreach(h, &r->out.hdrs)
     {
+        if (h->token == KGW_TOK_CONNECTION && !is_tunnel && !r->proxied && kgw_str_ieq(h->value, KGW_STR("upgrade"))) {
+            kgw_out_field(&o, h->name, h->value); /* a 426 of our own names what to upgrade to */
+            continue;
+        }
         if (h->token == KGW_TOK_CONNECTION || h->token == KGW_TOK_TRANSFER_ENCODING || h->token == KGW_TOK_KEEP_ALIVE) continue;
         kgw_out_field(&o, h->name, h->value);
     }

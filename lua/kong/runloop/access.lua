@@ -234,6 +234,7 @@ end
 local function with_plugins(rec, match)
   local ctx = fill_ctx(ngx.ctx, match, rec)
   local plan = rec.plan
+  ctx.wants_debug = state.allows_debug and ngx.var.http_kong_debug ~= nil
   want_phases(plan, ctx)
   route_upstream(rec, match)
   run_plugins(ctx, plan)
@@ -273,7 +274,7 @@ function access.run()
     check_rules(rec, match)
   end
   local plan = rec.plan
-  if #plan.all > 0 or state.has_core_hooks then
+  if #plan.all > 0 or state.allows_debug then
     return with_plugins(rec, match)
   end
   if not rec.service then

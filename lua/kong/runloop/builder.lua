@@ -62,6 +62,7 @@ function builder.open(conf)
   kong.dns = require "kong.dns"
   kong.dns.init(conf)
   state.conf = conf
+  state.allows_debug = conf.allow_debug_header == true
   state.has_pool = conf.upstream_keepalive_pool_size ~= 0
   if kong.db.writer then
     return kong.db.writer:load(kong.db)

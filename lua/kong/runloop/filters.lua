@@ -57,6 +57,21 @@ local function note_latencies(ctx)
 end
 
 
+-- Which route and service were chosen, for a client that asked and is allowed to know.
+local function add_debug_headers(ctx)
+  local route, service = ctx.route, ctx.service
+  local header = ngx.header
+  if route then
+    header["Kong-Route-Id"] = route.id
+    header["Kong-Route-Name"] = route.name
+  end
+  if service then
+    header["Kong-Service-Id"] = service.id
+    header["Kong-Service-Name"] = service.name
+  end
+end
+
+
 function filters.response()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_RESPONSE
@@ -78,7 +93,10 @@ function filters.header_filter()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_HEADER_FILTER
   note_latencies(ctx)
-  report.set_cookie(ctx)
+  report.set_cookie()
+  if ctx.wants_debug then
+    add_debug_headers(ctx)
+  end
   local list = plan_of(ctx).header_filter
   for i = 1, list and #list or 0 do
     local entry = list[i]

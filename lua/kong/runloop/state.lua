@@ -7,6 +7,8 @@ local state = {
   records = nil,       -- route table -> kong.runloop.record
   record_opts = nil,   -- what records are made with
   version = 0,         -- goes up with every rebuild
+  allows_debug = false, -- Kong-Debug request headers are answered
+  has_pool = true,     -- upstream connections are kept
   plugins = nil,       -- loaded plugins: array of { name, handler, schema, priority }
   has_failed_worker = false, -- an init_worker handler raised an error
   -- By slot of the running request: what the balancer phase has to know when a try failed.

@@ -171,7 +171,8 @@ function upstream.want_phases(plan, ctx, try)
   local is_held = plan and plan.response ~= false or ctx and ctx.buffered_proxying == true
   local is_counted = try and try.ring and try.ring.wants_end
   local has_cookie = try and try.hash_cookie ~= nil
-  want(plan and plan.header_filter ~= false or is_held or has_cookie, plan and plan.body_filter ~= false,
+  local has_debug = ctx and ctx.wants_debug
+  want(plan and plan.header_filter ~= false or is_held or has_cookie or has_debug, plan and plan.body_filter ~= false,
        plan and plan.log ~= false or is_counted, is_held)
 end
 

@@ -3,7 +3,9 @@
 local route_checks = require "kong.db.schema.entities.routes_checks"
 local typedefs = require "kong.db.schema.typedefs"
 
-return {
+local PRIORITY_MAX = 2 ^ 46 - 1
+
+local routes = {
   name = "routes",
   primary_key = { "id" },
   endpoint_key = "name",
@@ -73,3 +75,21 @@ return {
     }, },
   },
 }
+
+
+-- In the flavour expressions a route may name its requests by an expression instead of the other fields.
+if route_checks.is_expressions() then
+  table.insert(routes.fields, { expression = { type = "string" } })
+  table.insert(routes.fields, { priority = {
+    type = "integer", required = true, default = 0, between = { 0, PRIORITY_MAX },
+  } })
+  table.insert(routes.entity_checks, { custom_entity_check = {
+    field_sources = { "expression", "protocols" },
+    run_with_missing_fields = true,
+    fn = route_checks.expression,
+  } })
+  table.insert(routes.entity_checks[2].custom_entity_check.field_sources, "expression")
+end
+
+
+return routes

@@ -99,8 +99,33 @@ local function group_for(protocols)
 end
 
 
+function routes_checks.is_expressions()
+  local kong = rawget(_G, "kong")
+  local conf = kong and kong.configuration
+  return conf ~= nil and conf.router_flavor == "expressions"
+end
+
+
+local STREAM = { tcp = true, tls = true, udp = true, tls_passthrough = true }
+
+
+-- An expression has to be one, for the fields that requests of these protocols have.
+function routes_checks.expression(route)
+  if not is_set(route.expression) then
+    return true
+  end
+  local protocols = type(route.protocols) == "table" and route.protocols or {}
+  local subsystem = STREAM[protocols[1]] and "stream" or "http"
+  local ok, err = require("kong.router.expression").validate(route.expression, subsystem)
+  if not ok then
+    return nil, "Router Expression failed validation: " .. err
+  end
+  return true
+end
+
+
 function routes_checks.protocols(route)
-  if type(route.protocols) ~= "table" then
+  if type(route.protocols) ~= "table" or is_set(route.expression) then
     return true
   end
   local group = group_for(route.protocols)
