@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 
 #include "base/str.h"
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
 #include "ffi/ffi.h"
 #include "vm/sock.h"
 #include "vm/sock_udp.h"
@@ -42,6 +45,30 @@ int kgw_ffi_sock_client_cert(void *p, void *chain, void *key)
     s->chain = chain ? X509_chain_up_ref(chain) : NULL;
     s->key = key;
     if (key) EVP_PKEY_up_ref(key);
+    return KGW_OK;
+}
+
+/* PEM certificates that this socket's peer may be signed by. KGW_ERROR: there is none in the text. */
+int kgw_ffi_sock_trust(void *p, const char *pem, size_t len, int depth)
+{
+    kgw_sock_t *s = p;
+    X509_STORE *store = X509_STORE_new();
+    BIO *b = BIO_new_mem_buf(pem, (int)len);
+    X509 *x;
+    int cnt = 0;
+    while (store && b && (x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+        cnt += X509_STORE_add_cert(store, x) == 1;
+        X509_free(x);
+    }
+    ERR_clear_error(); /* the end of the text is no error */
+    BIO_free(b);
+    if (!cnt) {
+        X509_STORE_free(store);
+        return KGW_ERROR;
+    }
+    X509_STORE_free(s->trusted);
+    s->trusted = store;
+    s->trusted_depth = depth;
     return KGW_OK;
 }
 

@@ -161,6 +161,7 @@ void kgw_sock_free(kgw_sock_t *s)
     KGW_DCHECK(!s->read_op.co && !s->write_op.co);
     if (s->conn) drop_conn(s);
     if (s->chain) sk_X509_pop_free(s->chain, X509_free);
+    X509_STORE_free(s->trusted);
     EVP_PKEY_free(s->key);
     kgw_free(s);
 }
@@ -346,6 +347,10 @@ int kgw_sock_handshake(kgw_sock_t *s, const kgw_handshake_t *h, uint64_t timeout
     int rc = kgw_tls_connect(io, ctx, name[0] ? name : NULL, h->verify && name[0] ? name : NULL, h->session);
     kgw_tls_ctx_unref(ctx);
     if (rc != KGW_OK) return kgw_sock_error(s, "SSL_new() failed");
+    if (s->trusted) {
+        SSL_set1_verify_cert_store(kgw_io_tls(io)->ssl, s->trusted);
+        SSL_set_verify_depth(kgw_io_tls(io)->ssl, s->trusted_depth);
+    }
     if (!use_client_cert(s, kgw_io_tls(io)->ssl)) {
         drop_conn(s);
         return kgw_sock_error(s, "SSL_use_certificate() failed");

@@ -39,6 +39,8 @@ struct kgw_sock {
     kgw_list_t wait_node; /* QUEUED: the pool's waiters */
     kgw_spool_t *wait_pool;
     STACK_OF(X509) * chain; /* client certificate, or NULL; referenced */
+    X509_STORE *trusted;    /* instead of lua_ssl_trusted_certificate, or NULL */
+    int trusted_depth;
     EVP_PKEY *key;
     kgw_addr_t bind_addr; /* len 0: any */
     char err[256];

@@ -4,6 +4,7 @@
 
 local protocol = require("resty.websocket.protocol")
 local dns = require("kong.dns")
+local ssl = require("ngx.ssl")
 
 local encode_base64 = ngx.encode_base64
 local sha1_bin = ngx.sha1_bin
@@ -112,16 +113,23 @@ end
 
 
 local function start_tls(sock, tls)
-  if tls.cert then
-    local ok, err = sock:setclientcert(tls.cert, tls.key)
-    if not ok then
-      return fail("TLS", "cannot use the client certificate: " .. tostring(err))
-    end
+  local cert, err = ssl.parse_pem_cert(tls.cert)
+  if not cert then
+    return fail("TLS", "failed parsing the cluster certificate PEM data: " .. tostring(err))
   end
-  if tls.trusted then
-    sock:settrusted(tls.trusted, tls.depth)
+  local key
+  key, err = ssl.parse_pem_priv_key(tls.key)
+  if not key then
+    return fail("TLS", "failed parsing the cluster certificate key PEM data: " .. tostring(err))
   end
-  local ok, err = sock:sslhandshake(nil, tls.server_name, true)
+  local ok
+  ok, err = sock:setclientcert(cert, key)
+  if ok then
+    ok, err = sock:settrusted(tls.trusted, tls.depth)
+  end
+  if ok then
+    ok, err = sock:sslhandshake(false, tls.server_name, true)
+  end
   if not ok then
     return fail("TLS", err)
   end
