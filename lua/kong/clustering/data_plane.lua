@@ -3,7 +3,6 @@
 -- configuration goes on serving.
 
 local cjson = require("cjson.safe")
-local fallback = require("kong.clustering.fallback")
 local identity = require("kong.clustering.identity")
 local link = require("kong.clustering.link")
 local metrics = require("kong.clustering.metrics")
@@ -261,7 +260,7 @@ local function try_fallback(conf)
   if not conf.cluster_fallback_config_import or reconfigure.current_hash() ~= EMPTY_HASH then
     return
   end
-  local payload, err = fallback.import(conf)
+  local payload, err = require("kong.clustering.fallback").import(conf)
   if payload then
     local ok
     ok, err = reconfigure.take(payload)
@@ -305,7 +304,7 @@ local function export(premature, conf)
     return
   end
   data_plane.to_export = nil
-  local ok, err = fallback.export(conf, payload)
+  local ok, err = require("kong.clustering.fallback").export(conf, payload)
   if not ok then
     log(WARN, PREFIX, "cannot write the fallback configuration to ", conf.cluster_fallback_config_storage, ": ", tostring(err))
     data_plane.to_export = data_plane.to_export or payload

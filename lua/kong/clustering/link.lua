@@ -10,7 +10,7 @@ local encode_base64 = ngx.encode_base64
 local sha1_bin = ngx.sha1_bin
 local unescape_uri = ngx.unescape_uri
 local tcp = ngx.socket.tcp
-local random_bytes = require("resty.random").bytes
+local random_bytes = require("resty.openssl.rand").bytes
 local find = string.find
 local lower = string.lower
 local match = string.match
@@ -162,7 +162,7 @@ end
 
 
 local function upgrade(sock, address, path)
-  local key = encode_base64(random_bytes(16, true))
+  local key = encode_base64(random_bytes(16))
   local _, err = sock:send("GET " .. path .. " HTTP/1.1\r\nUpgrade: websocket\r\nHost: " .. address .. "\r\nSec-WebSocket-Key: " .. key
                         .. "\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade\r\n\r\n")
   if err then
