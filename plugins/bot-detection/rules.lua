@@ -10,7 +10,8 @@ local NAMES = {
   "heritrix", "htdig", "ia_archiver", "ICC-Crawler", "ichiro", "InternetArchive", "larbin", "LinkedInBot",
   "Mail\\.RU_Bot", "masscan", "Mediapartners-Google", "MJ12bot", "MSIECrawler", "msnbot", "Netvibes", "Nutch", "okhttp",
   "PagePeeker", "PetalBot", "Pingdom\\.com_bot_version_", "Python-urllib", "Qwantify", "Riddler", "Scrapy",
-  "SemrushBot", "SimplePie", "Slack-ImgProxy", "Slackbot", "Slurp", "TelegramBot", "Twitterbot", "URL2PNG", "WhatsApp", "WhatWeb",
+  "SemrushBot", "SimplePie", "Slack-ImgProxy", "Slackbot", "Slurp", "TelegramBot", "Twitterbot", "URL2PNG",
+  "WhatsApp", "WhatWeb",
   "WordPress", "Xenu Link Sleuth", "yacybot", "YahooSeeker", "Yandex\\w+", "YodaoBot", "ZyBorg",
 }
 
