@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,21 +21,34 @@ uint64_t kgw_log_dropped;
 size_t (*kgw_log_suffix)(char *out, size_t max);
 
 static int log_fd = 2;
+static bool is_on_stderr = true;
 static char path_kept[1024];
 static const char *const names[] = {"stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"};
 
 int kgw_log_fd(void) { return log_fd; }
-bool kgw_log_is_stderr(void) { return log_fd == 2; }
+bool kgw_log_is_stderr(void) { return is_on_stderr; }
+
+int kgw_log_open_fd(const char *path)
+{
+    int standard = strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/proc/self/fd/1") == 0 ? 1 : strcmp(path, "/dev/stderr") == 0 || strcmp(path, "/proc/self/fd/2") == 0 ? 2 : 0;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    /* A pipe or socket that cannot be opened again is shared: it stays as blocking as it is, but poll guards every write. */
+    return fd < 0 && standard ? fcntl(standard, F_DUPFD_CLOEXEC, 3) : fd;
+}
 
 int kgw_log_open(const char *path)
 {
-    if (!path || !*path || strcmp(path, "stderr") == 0 || strcmp(path, "/dev/stderr") == 0) {
-        log_fd = 2;
+    bool is_stderr = !path || !*path || strcmp(path, "stderr") == 0 || strcmp(path, "/dev/stderr") == 0;
+    int fd = kgw_log_open_fd(is_stderr ? "/proc/self/fd/2" : path);
+    if (is_stderr) {
+        if (log_fd > 2) close(log_fd);
+        log_fd = fd < 0 ? 2 : fd;
+        is_on_stderr = true;
         path_kept[0] = 0;
         return KGW_OK;
     }
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) return KGW_ERROR;
+    is_on_stderr = false;
     if (log_fd > 2) close(log_fd);
     log_fd = fd;
     snprintf(path_kept, sizeof(path_kept), "%s", path);
@@ -63,9 +77,12 @@ void kgw_log_write(int level, const char *ptr, size_t len)
     n += len;
     if (kgw_log_suffix) n += kgw_log_suffix(line + n, sizeof(line) - n - 1);
     line[n++] = '\n';
-    ssize_t rc;
-    do rc = write(log_fd, line, n);
-    while (rc < 0 && errno == EINTR);
+    ssize_t rc = -1;
+    struct pollfd p = {.fd = log_fd, .events = POLLOUT};
+    if (poll(&p, 1, 0) == 1) {
+        do rc = write(log_fd, line, n);
+        while (rc < 0 && errno == EINTR);
+    }
     if (rc < 0) kgw_log_dropped++;
 }
 

@@ -15,6 +15,9 @@ extern uint64_t kgw_log_dropped;
 
 /* path NULL or "stderr": fd 2. Reopening keeps the old file when the new one cannot be opened. */
 int kgw_log_open(const char *path);
+/* Opens a log file for appending without ever blocking on a full pipe. "/dev/stdout" and "/dev/stderr" work also where they cannot
+ * be opened again (sockets, pipes of another user). -1 with errno. */
+int kgw_log_open_fd(const char *path);
 int kgw_log_reopen(void);
 int kgw_log_fd(void);
 bool kgw_log_is_stderr(void);

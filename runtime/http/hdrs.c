@@ -7,7 +7,9 @@
 
 void kgw_hdrs_init(kgw_hdrs_t *h, kgw_arena_t *arena)
 {
+    static kgw_hdr_t none[1]; /* so that an empty table can be walked */
     memset(h, 0, sizeof(*h));
+    h->list = none;
     h->arena = arena;
 }
 

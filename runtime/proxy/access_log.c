@@ -1,6 +1,6 @@
 /* The access logs: nginx's combined form, plus kgw's request id for proxied requests; lines are collected and written before poll or at 4 KiB. */
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -32,7 +32,7 @@ int kgw_access_log_open(enum kgw_access_log which, const char *path)
         l->fd = -1;
         return KGW_OK;
     }
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    int fd = kgw_log_open_fd(path);
     if (fd < 0) {
         KGW_LOG(KGW_LOG_EMERG, "cannot open the access log \"%s\": %s", path, strerror(errno));
         return KGW_ERROR;
@@ -56,7 +56,8 @@ int kgw_access_log_reopen(void)
 static void flush(log_t *l)
 {
     if (!l->len) return;
-    ssize_t n = write(l->fd, l->buf, l->len);
+    struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+    ssize_t n = poll(&p, 1, 0) == 1 ? write(l->fd, l->buf, l->len) : -1;
     /* A reader that does not drain its pipe must not stop the gateway. */
     if (n < 0) kgw_access_log_dropped++;
     l->len = 0;

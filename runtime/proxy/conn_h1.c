@@ -456,7 +456,7 @@ static void h1_body(kgw_req_t *r, kgw_chain_t *chain, bool last)
         kgw_chain_clear(chain);
     } else if (c->chunked_out) {
         kgw_chunk_add(&c->io.out, chain);
-        if (last) kgw_chunk_last(&c->io.out, NULL);
+        if (last) kgw_chunk_last(&c->io.out, r->out_trailers);
     } else {
         if (chain->bytes > c->out_left) {
             KGW_LOG(KGW_LOG_ERR, "response is longer than its Content-Length, the rest is dropped");
