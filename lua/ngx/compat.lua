@@ -1,5 +1,7 @@
 -- What OpenResty's LuaJIT, built for Lua 5.2, has and a plain build lacks, as far as Lua code can give it: table.pack,
 -- table.unpack, and the metamethods of pairs and ipairs. (The length of tables with __len cannot be had this way.)
+local new_tab = require "table.new"
+
 local getmetatable = getmetatable
 local raw_ipairs = ipairs
 local raw_pairs = pairs
@@ -10,7 +12,13 @@ local Compat = {}
 
 
 function Compat.pack(...)
-  return { n = select("#", ...), ... }
+  local n = select("#", ...)
+  local t = new_tab(n, 1)
+  t.n = n
+  for i = 1, n do
+    t[i] = (select(i, ...))
+  end
+  return t
 end
 
 

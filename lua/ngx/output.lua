@@ -1,11 +1,13 @@
 -- ngx.print, say, flush, eof, send_headers, and body_filter's ngx.arg.
 local ffi = require "ffi"
 local base = require "ngx.base"
+local native = require "kgw.native"
 
 local C = base.C
 local cur = base.cur
 local check_phase = base.check_phase
 local wait = base.wait
+local send_head, flush = native.send_head, native.flush
 local text = base.text
 local concat = table.concat
 local error = error
@@ -62,7 +64,23 @@ end
 
 local REASONS = { [-1] = "nginx output filter error", [-4] = "seen eof", [-5] = "header only" }
 
+-- The head goes through header_filter with the first output.
+local function begin()
+  if C.kgw_ffi_out_state() == base.AGAIN then
+    C.kgw_ffi_send_headers()
+    if not send_head() then
+      return nil, REASONS[-1]
+    end
+  end
+  return 1
+end
+
+
 local function send(s)
+  local ok, err = begin()
+  if not ok then
+    return nil, err
+  end
   local rc = C.kgw_ffi_print(s, #s)
   if rc ~= 0 then
     return nil, REASONS[rc] or REASONS[-1]
@@ -102,25 +120,26 @@ end
 
 function Output.send_headers()
   check_phase(OUTPUT)
-  if C.kgw_ffi_send_headers() < 0 then
-    return nil, "nginx output filter error"
-  end
-  return 1
+  return begin()
 end
 
 
 function Output.flush(want_wait)
   check_phase(OUTPUT)
-  local rc = C.kgw_ffi_flush(want_wait and 1 or 0)
+  local state = C.kgw_ffi_out_state()
+  if state == base.AGAIN then
+    return nil, "nothing to flush"
+  elseif state == base.DONE then
+    return nil, "seen eof"
+  elseif state ~= 0 then
+    return nil, "client aborted"
+  end
+  local rc = flush(want_wait == true)
   if rc == base.AGAIN then
     wait()
-    rc = C.kgw_ffi_flush_result()
+    rc = C.kgw_ffi_out_state()
   end
-  if rc == base.DONE then
-    return nil, "seen eof"
-  elseif rc == base.DECLINED then
-    return nil, "nothing to flush"
-  elseif rc ~= 0 then
+  if rc ~= 0 then
     return nil, "client aborted"
   end
   return 1
@@ -129,8 +148,11 @@ end
 
 function Output.eof()
   check_phase(OUTPUT)
-  local rc = C.kgw_ffi_eof()
-  if rc == base.DONE then
+  local ok, err = begin()
+  if not ok then
+    return nil, err
+  end
+  if C.kgw_ffi_eof() == base.DONE then
     return nil, "seen eof"
   end
   return 1

@@ -81,8 +81,8 @@ int kgw_ffi_status_set(int status, const char *reason, size_t len);
 int kgw_ffi_headers_sent(void);
 int kgw_ffi_print(const char *ptr, size_t len);
 int kgw_ffi_send_headers(void);
-int kgw_ffi_flush(int wait);
-int kgw_ffi_flush_result(void);
+/* KGW_AGAIN: nothing was sent yet and header_filter did not run; KGW_OK: it did; KGW_DONE: after ngx.eof; KGW_ERROR: no client. */
+int kgw_ffi_out_state(void);
 int kgw_ffi_eof(void);
 /* What the Connection field will say: 0 keep-alive, 1 close, 2 upgrade. */
 int kgw_ffi_resp_connection(void);

@@ -39,17 +39,13 @@ int kgw_ffi_send_headers(void)
     return kgw_resp_flush(r);
 }
 
-int kgw_ffi_flush(int wait)
+int kgw_ffi_out_state(void)
 {
-    (void)wait;
     kgw_req_t *r = cur_req();
-    if (!r) return KGW_ERROR;
+    if (!r || !r->conn) return KGW_ERROR;
     if (r->seen_eof) return KGW_DONE;
-    if (!r->has_local) return KGW_DECLINED;
-    return kgw_ffi_send_headers();
+    return r->head_is_filtered || r->head_is_out ? KGW_OK : KGW_AGAIN;
 }
-
-int kgw_ffi_flush_result(void) { return cur_req() && cur_req()->conn ? KGW_OK : KGW_ERROR; }
 
 int kgw_ffi_eof(void)
 {

@@ -61,7 +61,13 @@ static kgw_str_t get_request(kgw_req_t *r)
 }
 static kgw_str_t get_document_uri(kgw_req_t *r) { return kgw_req_var(r, KGW_VAR_URI); }
 static kgw_str_t get_query_string(kgw_req_t *r) { return kgw_req_var(r, KGW_VAR_ARGS); }
-static kgw_str_t get_is_args(kgw_req_t *r) { return kgw_req_var(r, KGW_VAR_ARGS).len ? KGW_STR("?") : KGW_STR(""); }
+/* As in Kong the first answer stays: a request that was seen to have no query sends none. */
+static kgw_str_t get_is_args(kgw_req_t *r)
+{
+    bool has = kgw_req_var(r, KGW_VAR_ARGS).len && !r->has_no_args;
+    r->has_no_args = !has;
+    return has ? KGW_STR("?") : KGW_STR("");
+}
 static kgw_str_t get_host(kgw_req_t *r) { return r->host; }
 static kgw_str_t get_scheme(kgw_req_t *r) { return r->conn && r->conn->is_tls ? KGW_STR("https") : KGW_STR("http"); }
 static kgw_str_t get_https(kgw_req_t *r) { return r->conn && r->conn->is_tls ? KGW_STR("on") : KGW_STR(""); }
@@ -247,7 +253,8 @@ static kgw_str_t get_ssl_client_fingerprint(kgw_req_t *r)
 
 #define BUILT_IN(X)                                                                                                                                                                \
     X(remote_addr, get_remote_addr)                                                                                                                                                \
-    X(remote_port, get_remote_port) X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) X(realip_remote_port, get_realip_remote_port)      \
+    X(remote_port, get_remote_port)                                                                                                                                                \
+    X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) X(realip_remote_port, get_realip_remote_port)                                      \
         X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request) X(document_uri, get_document_uri) X(query_string, get_query_string)          \
             X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https) X(http2, get_http2) X(server_protocol, get_server_protocol)                        \
                 X(server_addr, get_server_addr) X(server_port, get_server_port) X(server_name, get_server_name) X(content_type, get_content_type)                                  \
@@ -283,7 +290,8 @@ static const kgw_str_t written[KGW_VAR__COUNT] = {
 #undef X
 };
 
-static const kgw_str_t cleared = {"", 0};
+static const char cleared_mark[1];
+static const kgw_str_t cleared = {cleared_mark, 0};
 
 /* >= 0: the id; -2: one of the families, see kgw_ffi_var_dyn; -1: not known. */
 int kgw_ffi_var_id(const char *name, size_t len)
@@ -368,7 +376,7 @@ int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
-    if (id < 0 || id >= KGW_VAR__COUNT) return KGW_DECLINED;
+    if (id < 0 || id >= KGW_VAR__COUNT || id == KGW_VAR_URI) return KGW_DECLINED;
     if (clear) r->vars[id] = cleared;
     else r->vars[id] = len ? kgw_arena_copy(&r->arena, kgw_str(ptr, len)) : KGW_STR("");
     return KGW_OK;

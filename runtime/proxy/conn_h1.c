@@ -375,7 +375,7 @@ static void on_timer(kgw_timer_t *t)
 
 /* Answers -------------------------------------------------------------------------------------------- */
 
-static void write_framing(kgw_conn_t *c, kgw_req_t *r, kgw_out_t *o, bool last)
+static void write_framing(kgw_conn_t *c, kgw_req_t *r, kgw_out_t *o)
 {
     unsigned status = r->out.status;
     kgw_hdr_t *cl = kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_CONTENT_LENGTH);
@@ -418,7 +418,7 @@ static void h1_head(kgw_req_t *r, bool last)
     bool is_tunnel = r->out.status == 101;
     kgw_out_status_line(&o, r->out.status, r->out.reason);
     if (!kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_DATE)) kgw_out_field(&o, KGW_STR("Date"), kgw_clock_http_date());
-    if (!is_tunnel) write_framing(c, r, &o, last);
+    if (!is_tunnel) write_framing(c, r, &o);
     /* Bytes of the request that were never asked for cannot be skipped cheaply when they are many. */
     if (!c->body_done && r->body.kind != KGW_BODY_LIVE && !is_tunnel && (r->in.want_continue || r->body.is_chunked || r->body.length > LINGER_BYTES)) c->keep_alive = false;
     if (c->is_draining || c->in_error || c->client_eof) c->keep_alive = false;

@@ -93,6 +93,7 @@ struct kgw_req {
     /* what Lua decided */
     bool request_buffering, response_buffering; /* route flags; default true */
     bool has_local;       /* a local response was begun (print, say, exit, redirect) */
+    bool has_no_args;     /* $is_args was read and empty */
     bool has_args;        /* ngx.req.set_uri_args: args stands for the query */
     bool seen_eof;        /* ngx.eof: no output after it */
     bool is_exited;       /* ngx.exit(>=200) or a final verdict was given in this phase */
@@ -127,6 +128,7 @@ struct kgw_req {
     bool out_body_last;   /* no more bytes will be added to out_body */
     kgw_hdrs_t *out_trailers; /* of a chunked response, for a client that asked (TE: trailers); in the arena */
     bool out_has_length;  /* out.length is right */
+    bool head_is_filtered; /* header_filter ran */
     bool head_is_out;     /* ops->head was called */
     bool last_is_out;     /* ops->body(last) was called */
     bool is_cut;          /* the response must end with an error (upstream cut it) */
@@ -149,6 +151,8 @@ struct kgw_req {
     bool filter_last, filter_touched;
     void (*body_ready)(kgw_req_t *req, int rc); /* who waits for the whole body (an op of ngx.req.read_body), or NULL */
     void *body_waiter;
+    void (*on_writable)(kgw_req_t *req); /* who waits until output fell below the low watermark (ngx.flush), or NULL */
+    void *flusher;
     void (*sock_owner)(kgw_req_t *req); /* raw socket taken by Lua (ngx.req.socket, WebSocket server) */
 };
 
@@ -207,6 +211,10 @@ void kgw_resp_exit(kgw_req_t *r, int code);
 void kgw_resp_clear(kgw_req_t *r);
 /* Sends what was printed so far (ngx.flush, ngx.send_headers). KGW_OK or KGW_AGAIN (header_filter runs as part of it). */
 int kgw_resp_flush(kgw_req_t *r);
+/* The head is committed: header_filter runs now, unless it did. KGW_ERROR: it failed. */
+int kgw_req_filter_head(kgw_req_t *r);
+/* Hands the head and what was printed so far to the conn. KGW_AGAIN: much is queued, set on_writable; KGW_ERROR: no client, or a filter failed. */
+int kgw_req_flush(kgw_req_t *r) KGW_MUST_CHECK;
 
 /* the upstream side (upstream.c) */
 /* Milliseconds as Kong reports them; -1 when not reached. */

@@ -283,25 +283,35 @@ static int step_ERROR_PAGE(kgw_req_t *r)
     return kgw_req_goto(r, KGW_STEP_HEAD_OUT);
 }
 
-static int step_HEAD_OUT(kgw_req_t *r)
+int kgw_req_filter_head(kgw_req_t *r)
 {
-    if (r->want_header_filter) {
-        /* header_filter cannot suspend; its error cuts the response. */
-        if (kgw_hooks.run(r, KGW_PH_HEADER_FILTER) == KGW_ERROR) {
-            if (r->conn) r->conn->ops->reset(r);
-            if (r->peer) kgw_peer_drop(r);
-            return kgw_req_goto(r, KGW_STEP_LOG);
-        }
-    }
+    if (r->head_is_filtered || r->head_is_out) return KGW_OK;
+    r->head_is_filtered = true;
+    return r->want_header_filter ? kgw_hooks.run(r, KGW_PH_HEADER_FILTER) : KGW_OK;
+}
+
+static void send_head(kgw_req_t *r)
+{
     kgw_resp_add_gateway_headers(r);
     r->headers_sent = true;
-    if (!r->conn) return kgw_req_goto(r, KGW_STEP_LOG);
+    if (!r->conn) return;
     /* A body that is already complete and empty goes with the head, unless a body filter may add to it. */
     bool last = r->out_body_last && kgw_chain_is_empty(&r->out_body) && !r->want_body_filter;
     r->head_is_out = true;
     r->conn->ops->head(r, last);
     r->last_is_out = last;
-    return kgw_req_goto(r, KGW_STEP_RELAY);
+}
+
+static int step_HEAD_OUT(kgw_req_t *r)
+{
+    /* header_filter cannot suspend; its error cuts the response. */
+    if (kgw_req_filter_head(r) == KGW_ERROR) {
+        if (r->conn) r->conn->ops->reset(r);
+        if (r->peer) kgw_peer_drop(r);
+        return kgw_req_goto(r, KGW_STEP_LOG);
+    }
+    if (!r->head_is_out) send_head(r);
+    return kgw_req_goto(r, r->conn ? KGW_STEP_RELAY : KGW_STEP_LOG);
 }
 
 /* Hands the bytes that are there to the body filter and on to the client. */
@@ -333,6 +343,14 @@ static bool relay_some(kgw_req_t *r)
     r->conn->ops->body(r, &r->out_body, last);
     r->last_is_out = last;
     return true;
+}
+
+int kgw_req_flush(kgw_req_t *r)
+{
+    if (!r->conn || kgw_req_filter_head(r) != KGW_OK) return KGW_ERROR;
+    if (!r->head_is_out) send_head(r);
+    if (!r->last_is_out && !relay_some(r)) return KGW_ERROR;
+    return r->conn->ops->pending(r) >= KGW_IO_HIGH ? KGW_AGAIN : KGW_OK;
 }
 
 static int step_RELAY(kgw_req_t *r)
@@ -474,9 +492,11 @@ void kgw_req_abort(kgw_req_t *r)
         r->body_ready = NULL;
         fn(r, KGW_ERROR);
     }
+    if (r->on_writable) kgw_req_writable(r);
     if (r->step >= KGW_STEP_LOG) return;
     if (r->peer) kgw_peer_drop(r);
-    if (r->phase_running && (r->step == KGW_STEP_REWRITE || r->step == KGW_STEP_ACCESS || r->step == KGW_STEP_PICK || r->step == KGW_STEP_RESPONSE || r->step == KGW_STEP_ERROR_PAGE) &&
+    if (r->phase_running &&
+        (r->step == KGW_STEP_REWRITE || r->step == KGW_STEP_ACCESS || r->step == KGW_STEP_PICK || r->step == KGW_STEP_RESPONSE || r->step == KGW_STEP_ERROR_PAGE) &&
         !r->abort_now) {
         return; /* Lua runs on; after_phase sees the flag */
     }
@@ -488,6 +508,11 @@ void kgw_req_abort(kgw_req_t *r)
 
 void kgw_req_writable(kgw_req_t *r)
 {
+    if (r->on_writable) {
+        void (*fn)(kgw_req_t *) = r->on_writable;
+        r->on_writable = NULL;
+        fn(r);
+    }
     if (r->step == KGW_STEP_RELAY) kgw_req_wake(r);
     else if (r->step == KGW_STEP_TUNNEL) kgw_tunnel_pump(r, true);
 }

@@ -22,7 +22,7 @@ void kgw_resp_clear(kgw_req_t *r)
 {
     if (r->head_is_out) return;
     r->has_local = false;
-    r->headers_sent = false;
+    r->headers_sent = r->head_is_filtered = false;
     r->is_exited = false;
     r->exit_code = -1000;
     kgw_chain_clear(&r->out_body);

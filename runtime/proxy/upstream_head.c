@@ -152,7 +152,7 @@ void kgw_upstream_write_head(kgw_req_t *r, kgw_chain_t *to, bool *chunked)
     kgw_out_str(&o, kgw_req_var(r, KGW_VAR_UPSTREAM_URI));
     kgw_str_t query = kgw_req_var(r, KGW_VAR_ARGS);
     /* A bare trailing '?' is passed on. */
-    if (query.ptr && (query.len || (r->uri.query.ptr && !r->vars[KGW_VAR_ARGS].ptr && !r->has_args))) {
+    if (query.ptr && !r->has_no_args && (query.len || (r->uri.query.ptr && !r->vars[KGW_VAR_ARGS].ptr && !r->has_args))) {
         kgw_out_add(&o, "?", 1);
         kgw_out_str(&o, query);
     }

@@ -3,6 +3,8 @@
  *   spawn(fn, ...) -> thread   a light thread of the running coroutine's request or timer; runs at once until it waits.
  *                              fn must not raise (wrap it in pcall); `thread` is a light userdata for kgw_ffi_thread_kill,
  *                              valid until fn returned.
+ *   send_head() -> boolean     the response's head is committed: header_filter runs, unless it did; false when it failed.
+ *   flush(wait) -> rc          head and printed bytes go to the client. KGW_AGAIN with `wait`: yield until they went.
  */
 #include <lauxlib.h>
 
@@ -28,9 +30,55 @@ static int spawn(lua_State *L)
     return 1;
 }
 
+/* Output calls of Lua: Lua's filters run inside them. */
+static int send_head(lua_State *L)
+{
+    kgw_req_t *r = kgw_cur.req;
+    bool ok = r && kgw_req_filter_head(r) == KGW_OK;
+    if (r && !ok) r->is_killed = r->has_local = true;
+    lua_pushboolean(L, ok);
+    return 1;
+}
+
+typedef struct {
+    kgw_op_t op;
+    kgw_req_t *req;
+} flusher_t;
+
+static void cancel_flush(kgw_op_t *op)
+{
+    flusher_t *f = container_of(op, flusher_t, op);
+    f->req->on_writable = NULL;
+    f->req->flusher = NULL;
+}
+
+static void on_writable(kgw_req_t *r)
+{
+    flusher_t *f = r->flusher;
+    r->flusher = NULL;
+    kgw_op_complete(&f->op, KGW_OK);
+}
+
+static int flush(lua_State *L)
+{
+    kgw_req_t *r = kgw_cur.req;
+    int rc = r ? kgw_req_flush(r) : KGW_ERROR;
+    if (rc == KGW_AGAIN && lua_toboolean(L, 1) && !r->flusher) {
+        flusher_t *f = kgw_arena_alloc(&r->arena, sizeof(*f));
+        f->req = r;
+        r->flusher = f;
+        r->on_writable = on_writable;
+        kgw_op_begin(&f->op, cancel_flush);
+    } else if (rc == KGW_AGAIN) {
+        rc = KGW_OK;
+    }
+    lua_pushinteger(L, rc);
+    return 1;
+}
+
 static int open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"spawn", spawn}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"spawn", spawn}, {"send_head", send_head}, {"flush", flush}, {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     return 1;

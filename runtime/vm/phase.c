@@ -75,16 +75,23 @@ static void on_phase_end(kgw_co_t *co, enum kgw_co_end how)
     if (r->phase_running) kgw_req_wake(r);
 }
 
+/* A phase that cannot wait; it may run inside another one (output in access sends the head through header_filter). */
+static int run_at_once(kgw_req_t *r, unsigned phase)
+{
+    kgw_co_t *co = kgw_co_new(r, phase, r->slot);
+    lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[entry_of(phase)]);
+    int rc = kgw_co_run(co);
+    if (rc != KGW_AGAIN) return rc;
+    KGW_LOG(KGW_LOG_ERR, "attempt to yield in a phase that cannot wait");
+    kgw_co_drop(co);
+    return KGW_ERROR;
+}
+
 static int run(kgw_req_t *r, unsigned phase)
 {
-    bool may_wait = phase & (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_BALANCER | KGW_PH_RESPONSE | KGW_PH_CONTENT | KGW_PH_ERROR);
+    if (phase & (KGW_PH_HEADER_FILTER | KGW_PH_BODY_FILTER | KGW_PH_LOG)) return run_at_once(r, phase);
     r->vm_rc = KGW_OK;
     start(r, phase, entry_of(phase));
-    if (r->phase_rc == KGW_AGAIN && !may_wait) {
-        KGW_LOG(KGW_LOG_ERR, "attempt to yield in a phase that cannot wait");
-        kgw_hooks.abort(r);
-        return KGW_ERROR;
-    }
     return r->phase_rc;
 }
 
