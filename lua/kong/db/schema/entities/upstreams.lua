@@ -130,7 +130,7 @@ end
 
 local function with_hash_on(input)
   if input == null then
-    return { hash_on = null }
+    return { hash_on = "none" }
   elseif input == "none" then
     return { hash_on = input, algorithm = "round-robin" }
   end
