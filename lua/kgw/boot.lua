@@ -148,6 +148,7 @@ end
 
 --- Boots. true, or nil and a text for the operator.
 function boot.start(conf)
+  require("kong.conf").own = conf
   require "ngx.base"
   local finish, err = hand_over(conf)
   if not finish then

@@ -82,7 +82,8 @@ void kgw_ffi_route_apply(const kgw_ffi_route_t *route, const char *prefix, size_
         size_t n = prefix_len ? prefix_len : 1;
         if (n > r->path.len) n = r->path.len;
         uri = stripped(r, base, r->path, guarded(kgw_str(r->path.ptr + n, r->path.len - n)));
-        if (prefix_len && !(prefix_len == 1 && prefix[0] == '/')) r->vars[KGW_VAR_UPSTREAM_XF_PREFIX] = prefix_value(r, prefix, prefix_len);
+        bool is_theirs = r->is_trusted && kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_X_FORWARDED_PREFIX);
+        if (!is_theirs && prefix_len && !(prefix_len == 1 && prefix[0] == '/')) r->vars[KGW_VAR_UPSTREAM_XF_PREFIX] = prefix_value(r, prefix, prefix_len);
     } else {
         uri = kept(r, base, r->path);
     }

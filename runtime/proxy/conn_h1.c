@@ -154,7 +154,7 @@ static void on_head(kgw_conn_t *c, kgw_req_t *r)
         refuse(c, r, (unsigned)status, why);
         return;
     }
-    c->keep_alive = r->in.keep_alive && c->requests + 1 < kgw_proxy_conf.keepalive_requests;
+    c->keep_alive = r->in.keep_alive && c->requests + 1 < kgw_proxy_conf.keepalive_requests && kgw_proxy_conf.keepalive_timeout_ms > 0;
     set_body(c, r);
     if (kgw_proxy_conf.max_body && !r->is_internal_api && r->body.kind == KGW_BODY_UNREAD && !r->body.is_chunked && r->body.length > kgw_proxy_conf.max_body) {
         refuse(c, r, 413, "client intended to send too large body");
@@ -421,7 +421,7 @@ static void h1_head(kgw_req_t *r, bool last)
     if (!is_tunnel) write_framing(c, r, &o);
     /* Bytes of the request that were never asked for cannot be skipped cheaply when they are many. */
     if (!c->body_done && r->body.kind != KGW_BODY_LIVE && !is_tunnel && (r->in.want_continue || r->body.is_chunked || r->body.length > LINGER_BYTES)) c->keep_alive = false;
-    if (c->is_draining || c->in_error || c->client_eof) c->keep_alive = false;
+    if (c->is_draining || c->in_error || c->client_eof || (r->is_failed && r->out.status == 413)) c->keep_alive = false;
     if (is_tunnel) kgw_out_field(&o, KGW_STR("Connection"), KGW_STR("upgrade"));
     else kgw_out_field(&o, KGW_STR("Connection"), c->keep_alive ? KGW_STR("keep-alive") : KGW_STR("close"));
     kgw_hdrs_foreach(h, &r->out.hdrs)

@@ -79,6 +79,8 @@ void kgw_req_on_body(kgw_req_t *r, kgw_block_t *block, const char *ptr, size_t l
     if (b->kind == KGW_BODY_GONE || b->kind == KGW_BODY_NONE) return;
     b->seen += len;
     if (kgw_proxy_conf.max_body && b->seen > kgw_proxy_conf.max_body && !r->is_internal_api) {
+        /* The access phase has chosen an upstream by now, and the response says so. */
+        if (!r->balancer_end_us && r->step == KGW_STEP_BODY_IN) r->balancer_end_us = kgw_clock_mono_us();
         if (!r->is_failed) fail(r, 413, "client intended to send too large chunked body");
         return;
     }

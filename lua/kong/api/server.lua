@@ -4,7 +4,6 @@
 -- Must never know a path.
 local arguments = require "kong.api.arguments"
 local cjson = require "cjson.safe"
-local meta = require "kong.meta"
 
 local concat = table.concat
 local gmatch = string.gmatch
@@ -70,10 +69,9 @@ local function allowed_methods(leaf)
 end
 
 
-local function set_common_headers(options, started)
+-- Server and X-Kong-Admin-Latency are added by the runtime, as kong.conf's headers says.
+local function set_common_headers(options)
   local header = ngx.header
-  header["Server"] = meta._SERVER_TOKENS
-  header["X-Kong-Admin-Latency"] = math.max(0, math.floor(ngx.now() * 1000 - started + 0.5))
   if options.cors then
     header["Access-Control-Allow-Origin"] = options.allowed_origin or ngx.var.http_origin or "*"
     if options.credentials then
@@ -208,8 +206,7 @@ end
 
 -- app: {router, db, helpers}. options: cors, credentials, allowed_origin. Sends the answer and does not return.
 function server.serve(app, options)
-  local started = ngx.now() * 1000
-  set_common_headers(options, started)
+  set_common_headers(options)
   local ok, status, body, headers = pcall(dispatch, app, options)
   if not ok then
     ngx.log(ngx.ERR, "error in the handler of ", ngx.var.request_uri, ": ", tostring(status))
@@ -222,7 +219,7 @@ function server.serve(app, options)
     ngx.log(ngx.ERR, headers)
     headers = nil
   end
-  set_common_headers(options, started)
+  set_common_headers(options)
   return send(status, body, headers)
 end
 

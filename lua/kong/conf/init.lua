@@ -14,7 +14,8 @@ local fmt = string.format
 
 local DEFAULT_FILES = { "/etc/kong/kong.conf", "/etc/kong.conf" }
 
-local conf_module = {}
+-- own: the configuration this node was booted with.
+local conf_module = { own = nil }
 
 
 local function is_known(name)
@@ -265,13 +266,19 @@ function conf_module.prefix_of(path, overrides)
 end
 
 
---- conf as the Admin API and logs may show it: without internal fields, secrets replaced.
+--- conf (the node's own when nil) as the Admin API and logs may show it: without internal fields, secrets replaced.
 function conf_module.public(conf)
   local out = {}
+  conf = conf or conf_module.own or {}
   for name, value in pairs(conf) do
     if type(name) ~= "string" or name:sub(1, 1) ~= "$" then
       out[name] = properties.sensitive[name] and properties.PLACEHOLDER or value
     end
+  end
+  -- JSON has names only.
+  out.host_ports = {}
+  for port, host_port in pairs(conf.host_ports or {}) do
+    out.host_ports[tostring(port)] = host_port
   end
   for name, reference in pairs(conf["$refs"] or {}) do
     out[name] = properties.sensitive[name] and properties.PLACEHOLDER or reference

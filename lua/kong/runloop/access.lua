@@ -263,6 +263,21 @@ function access.flush(ctx)
 end
 
 
+-- allow_debug_header: the client asked which route and service it met.
+local function tell_match(rec, match)
+  if ngx.var.http_kong_debug ~= "1" then
+    return
+  end
+  local header, route, service = ngx.header, match.route, rec.service
+  header["Kong-Route-Id"] = route.id
+  header["Kong-Route-Name"] = route.name
+  if service then
+    header["Kong-Service-Id"] = service.id
+    header["Kong-Service-Name"] = service.name
+  end
+end
+
+
 function access.run()
   local match = find_match()
   if not match then
@@ -270,6 +285,9 @@ function access.run()
     return kong.response.error(404, "no Route matched with those values")
   end
   local rec = record_of(match)
+  if state.conf.allow_debug_header then
+    tell_match(rec, match)
+  end
   if rec.has_rules then
     check_rules(rec, match)
   end

@@ -35,17 +35,7 @@ end
 
 
 local function public_configuration()
-  local ok, conf = pcall(require("kong.conf").public, kong.configuration)
-  if not ok then
-    return {}
-  end
-  local shown = {}
-  for name, v in pairs(conf) do
-    if type(v) ~= "function" and type(v) ~= "cdata" then
-      shown[name] = v
-    end
-  end
-  return shown
+  return require("kong.conf").public()
 end
 
 
