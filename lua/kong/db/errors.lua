@@ -1,12 +1,11 @@
 -- The errors that DAOs, the declarative loader and the Admin API answer with: {code, name, message, strategy, fields}.
 -- tostring(err) is what DAO methods return as second value. Used by kong.db and the Admin API; names, codes and
 -- texts are part of the plugin API. Must never know HTTP.
+local Schema = require "kong.db.schema"
 local print_table = require "kong.db.schema.print"
 
 local fmt = string.format
-local insert = table.insert
 local concat = table.concat
-local sort = table.sort
 local ipairs = ipairs
 local pairs = pairs
 local next = next
@@ -86,41 +85,9 @@ function errors:invalid_foreign_key(foreign_key)
 end
 
 
--- One violation per field; a nested record's own fields go one level down in the text, deeper ones are printed.
-local function violations(list, at, errs)
-  local names = {}
-  for name in pairs(errs) do
-    names[#names + 1] = name
-  end
-  sort(names, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  for _, name in ipairs(names) do
-    local err = errs[name]
-    if name == "@entity" then
-      for i, text in ipairs(type(err) == "table" and err or { err }) do
-        insert(list, at == "" and i or #list + 1, tostring(text))
-      end
-    elseif type(err) == "table" and at == "" then
-      violations(list, name .. ".", err)
-    elseif type(err) == "table" then
-      list[#list + 1] = at .. tostring(name) .. ": " .. print_table.indented(err)
-    else
-      list[#list + 1] = at .. tostring(name) .. ": " .. tostring(err)
-    end
-  end
-end
-
-
 function errors:schema_violation(errs)
-  local list = {}
-  violations(list, "", errs)
-  local message
-  if #list == 1 then
-    message = fmt("schema violation (%s)", list[1])
-  else
-    message = fmt("%d schema violations (%s)", #list, concat(list, "; "))
-  end
+  local text, n = Schema:errors_to_string(errs)
+  local message = n == 1 and fmt("schema violation (%s)", text) or fmt("%d schema violations (%s)", n or 0, text or "")
   return make(self, codes.SCHEMA_VIOLATION, message, errs)
 end
 
@@ -213,14 +180,8 @@ end
 
 
 function errors:invalid_options(errs)
-  local list = {}
-  violations(list, "", errs)
-  local message
-  if #list == 1 then
-    message = fmt("invalid option (%s)", list[1])
-  else
-    message = fmt("%d option violations (%s)", #list, concat(list, "; "))
-  end
+  local text, n = Schema:errors_to_string(errs)
+  local message = n == 1 and fmt("invalid option (%s)", text) or fmt("%d option violations (%s)", n or 0, text or "")
   return make(self, codes.INVALID_OPTIONS, message, errs, "options")
 end
 

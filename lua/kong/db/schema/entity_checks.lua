@@ -266,7 +266,8 @@ local function is_spoilt(errors, name, arg)
   if next(errors) == nil or name == "custom_entity_check" then
     return false
   end
-  for _, field in ipairs(field_names(name, arg)) do
+  local names = name == "conditional" and { arg.if_field } or field_names(name, arg)
+  for _, field in ipairs(names) do
     if get(errors, field) ~= nil then
       return true
     end
