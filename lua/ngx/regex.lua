@@ -203,7 +203,10 @@ function Re.match(subject, re, opts, ctx, res)
   local found
   found, err = exec(compiled, subject, at)
   if not found then
-    return nil, err
+    if err then
+      return nil, err
+    end
+    return nil
   end
   if ctx then
     ctx.pos = compiled.ov[1] + 1
@@ -229,7 +232,10 @@ function Re.find(subject, re, opts, ctx, nth)
   local found
   found, err = exec(compiled, subject, at)
   if not found then
-    return nil, nil, err
+    if err then
+      return nil, nil, err
+    end
+    return nil
   end
   local ov = compiled.ov
   if ctx then
@@ -279,7 +285,10 @@ function Re.gmatch(subject, re, opts)
     local found, exec_err = exec(compiled, subject, at)
     if not found then
       at = -1
-      return nil, exec_err
+      if exec_err then
+        return nil, exec_err
+      end
+      return nil
     end
     local from, to = compiled.ov[0], compiled.ov[1]
     at = from == to and step_over(compiled, subject, to) or to

@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local base = require "ngx.base"
 local payload = require "ngx.payload"
+local receiver = require "ngx.receiver"
 
 local C = base.C
 local wait = base.wait
@@ -20,7 +21,6 @@ local NULL = ffi.cast("void *", 0)
 local OK, AGAIN, DECLINED, DONE = base.OK, base.AGAIN, base.DECLINED, base.DONE
 local HANDLE, CONNECT_MS, SEND_MS, READ_MS = 1, 2, 3, 4
 local DEFAULT_MS = 60000
-local SIZE, LINE, ALL, ANY, UNTIL = 0, 1, 2, 3, 4
 local OPTIONS = { keepalive = 0, reuseaddr = 1, ["tcp-nodelay"] = 2, sndbuf = 3, rcvbuf = 4 }
 local BINDABLE = bit.band(base.YIELDABLE, bit.bnot(base.TIMER))
 
@@ -217,62 +217,7 @@ local function receive(self, mode, want, pattern, is_inclusive)
 end
 
 
--- Data, or nil, err, what came. `pattern`: "*l" (default), "*a" or a number of bytes.
-function Tcp.receive(self, pattern)
-  if pattern == nil or pattern == "*l" then
-    return receive(self, LINE, 0, "", 0)
-  end
-  local n = tonumber(pattern)
-  if n then
-    if n < 0 then
-      base.bad_arg(2, "bad number argument", 1)
-    end
-    return receive(self, SIZE, n, "", 0)
-  end
-  if pattern == "*a" then
-    return receive(self, ALL, 0, "", 0)
-  end
-  base.bad_arg(2, "bad pattern argument: " .. tostring(pattern), 1)
-end
-
-
--- Whatever is there, at the most `max` bytes.
-function Tcp.receiveany(self, max)
-  max = tonumber(max)
-  if not max or max <= 0 then
-    base.bad_arg(2, max and "bad max argument" or "number expected", 1)
-  end
-  return receive(self, ANY, max, "", 0)
-end
-
-
--- An iterator over what lies before each occurrence of the pattern, whole or in pieces of `size` bytes; a piece that ended at
--- the pattern is followed by nil, nil, nil.
-function Tcp.receiveuntil(self, ...)
-  local n = select("#", ...)
-  if n < 1 or n > 2 then
-    error("expecting 2 or 3 arguments (including the object), but got " .. n + 1, 2)
-  end
-  local pattern, opts = ...
-  pattern = tostring(pattern)
-  if pattern == "" then
-    return nil, "pattern is empty"
-  end
-  local is_inclusive = type(opts) == "table" and opts.inclusive and 1 or 0
-  local has_reached = false
-  return function(size)
-    if has_reached then
-      has_reached = false
-      return nil, nil, nil
-    end
-    local data, err, partial = receive(self, UNTIL, tonumber(size) or 0, pattern, is_inclusive)
-    if not data then
-      return nil, err, partial
-    end
-    has_reached = err == true
-    return data
-  end
-end
+receiver.install(Tcp, receive)
 
 
 -- The connection goes to its pool; 1, or nil, err.

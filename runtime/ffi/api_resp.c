@@ -1,5 +1,6 @@
 /* The response: status, output, ngx.exit. */
 #include "ffi/ffi.h"
+#include "vm/sock_req.h"
 
 int kgw_ffi_status_get(void) { return cur_req() ? cur_req()->out.status : 0; }
 

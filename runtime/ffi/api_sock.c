@@ -9,6 +9,7 @@
 
 #include "ffi/ffi.h"
 #include "vm/sock.h"
+#include "vm/sock_req.h"
 #include "vm/sock_udp.h"
 
 static uint64_t to_ms(double ms) { return ms >= 1 ? (uint64_t)ms : ms > 0 ? 1 : 0; }
@@ -139,6 +140,40 @@ int kgw_ffi_sock_option(void *p, int option, int set, int *value)
     socklen_t len = sizeof(*value);
     int rc = set ? setsockopt(fd, options[option].level, options[option].name, value, len) : getsockopt(fd, options[option].level, options[option].name, value, &len);
     return rc == 0 ? KGW_OK : kgw_sock_error(p, "setsockopt failed");
+}
+
+/* Downstream -------------------------------------------------------------------------------------------- */
+
+/* NULL with a text. */
+void *kgw_ffi_rsock_new(int raw, kgw_ffi_str_t *err)
+{
+    const char *why;
+    kgw_rsock_t *s = kgw_rsock_new(cur_req(), raw, &why);
+    if (!s) put(err, kgw_str_c(why));
+    return s;
+}
+
+void kgw_ffi_rsock_free(void *s) { kgw_rsock_free(s); }
+const char *kgw_ffi_rsock_err(void *s) { return ((kgw_rsock_t *)s)->err; }
+int kgw_ffi_rsock_send(void *s, const char *ptr, size_t len, double timeout_ms) { return kgw_rsock_send(s, ptr, len, to_ms(timeout_ms)); }
+
+int kgw_ffi_rsock_receive(void *p, int mode, double want, const char *pat, size_t pat_len, int inclusive, double timeout_ms, kgw_ffi_str_t *out)
+{
+    kgw_rsock_t *s = p;
+    out->ptr = NULL;
+    int rc = kgw_rsock_receive_begin(s);
+    if (rc != KGW_OK) return rc;
+    kgw_recv_begin(&s->recv, (unsigned)mode, (size_t)want, pat, pat_len, inclusive);
+    rc = kgw_rsock_receive(s, to_ms(timeout_ms));
+    return rc == KGW_AGAIN ? rc : kgw_ffi_rsock_received(s, rc, out);
+}
+
+int kgw_ffi_rsock_received(void *s, int rc, kgw_ffi_str_t *out)
+{
+    kgw_str_t got;
+    rc = kgw_rsock_received(s, rc, &got);
+    put(out, got);
+    return rc;
 }
 
 /* UDP ------------------------------------------------------------------------------------------------- */

@@ -301,6 +301,10 @@ void kgw_conn_h1_run_ready(void *arg)
 
 void kgw_conn_h1_on_bytes(kgw_conn_t *c)
 {
+    if (c->on_raw) {
+        c->on_raw(c);
+        return;
+    }
     if (c->is_skipping) {
         if (skip_rest(c)) next_request(c);
         else release_in(c);
@@ -332,6 +336,7 @@ void kgw_conn_h1_lost(kgw_conn_t *c)
     kgw_req_t *r = c->req;
     c->req = NULL;
     kgw_io_close(&c->io);
+    if (c->on_raw) c->on_raw(c);
     if (r) {
         if (r->step == KGW_STEP_IDLE) {
             r->conn = NULL;
@@ -347,6 +352,10 @@ void kgw_conn_h1_on_eof(kgw_conn_t *c)
 {
     c->client_eof = true;
     kgw_req_t *r = c->req;
+    if (c->on_raw) {
+        c->on_raw(c);
+        return;
+    }
     if (c->is_lingering || !r || r->step == KGW_STEP_IDLE) {
         kgw_conn_h1_lost(c);
         return;
@@ -519,6 +528,7 @@ static void h1_done(kgw_req_t *r)
     kgw_conn_t *c = r->conn;
     r->conn = NULL;
     c->req = NULL;
+    c->on_raw = NULL;
     bool skip_body = !c->body_done && c->keep_alive;
     bool has_rest = !c->body_done || c->in_error;
     kgw_req_unref(r);

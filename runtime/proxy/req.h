@@ -153,7 +153,8 @@ struct kgw_req {
     void *body_waiter;
     void (*on_writable)(kgw_req_t *req); /* who waits until output fell below the low watermark (ngx.flush), or NULL */
     void *flusher;
-    void (*sock_owner)(kgw_req_t *req); /* raw socket taken by Lua (ngx.req.socket, WebSocket server) */
+    void (*on_live_body)(kgw_req_t *req); /* LIVE body without an upstream: bytes or its end arrived (ngx.req.socket) */
+    void *sock;           /* vm: the downstream socket that Lua took */
 };
 
 /* One line of the access log (access_log.c). */

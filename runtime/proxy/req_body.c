@@ -88,6 +88,7 @@ void kgw_req_on_body(kgw_req_t *r, kgw_block_t *block, const char *ptr, size_t l
     if (len < 1024) kgw_chain_add_copy(&b->mem, ptr, len);
     else kgw_chain_add_block(&b->mem, block, ptr, len);
     if (b->kind == KGW_BODY_LIVE) {
+        if (r->on_live_body) r->on_live_body(r);
         if (r->peer && r->peer->is_connected && r->step >= KGW_STEP_SEND) kgw_peer_pump(r);
         if (r->conn && b->mem.bytes >= KGW_IO_HIGH) r->conn->ops->want_body(r, false);
         return;
@@ -107,6 +108,8 @@ void kgw_req_on_body_end(kgw_req_t *r)
             return;
         }
         whole(r);
+    } else if (r->on_live_body) {
+        r->on_live_body(r);
     } else if (b->kind == KGW_BODY_LIVE && r->peer && r->peer->is_connected && r->step >= KGW_STEP_SEND) {
         kgw_peer_pump(r);
     }

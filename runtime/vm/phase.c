@@ -3,6 +3,7 @@
 #include "net/tls.h"
 #include "proxy/conn.h"
 #include "vm/co.h"
+#include "vm/sock_req.h"
 #include "vm/vm.h"
 
 static int entry_of(unsigned phase)
@@ -112,6 +113,7 @@ static int chunk(kgw_req_t *r, kgw_chain_t *in, kgw_chain_t *out, bool *last)
 /* Ends of coroutines may drop further ones, so the list is looked at afresh each time; one that runs is only marked. */
 static void abort_cos(kgw_req_t *r)
 {
+    kgw_rsock_detach(r);
     for (;;) {
         kgw_co_t *victim = NULL;
         kgw_list_foreach(n, &r->cos)
