@@ -53,7 +53,7 @@ function Semaphore.wait(self, seconds)
   end
   wait()
   if C.kgw_ffi_op_rc() == OK then
-    return true
+    return true, nil
   end
   return false, "timeout"
 end
