@@ -170,12 +170,6 @@ local function set_level()
 end
 
 
-local function control_plane_only()
-  return 400, {
-    message = "this endpoint is only available when Kong is configured to run as Control Plane for the cluster",
-  }
-end
-
 
 function node.register(router)
   router:add("/", { GET = root })
@@ -192,8 +186,6 @@ function node.register(router)
   end })
   router:add("/debug/node/log-level/:log_level", { PUT = set_level })
   router:add("/debug/cluster/log-level/:log_level", { PUT = set_level })
-  router:add("/clustering/data-planes", { GET = control_plane_only })
-  router:add("/clustering/status", { GET = control_plane_only })
   local function no_filters()
     return 400, { message = "this endpoint is only available when wasm is enabled" }
   end
