@@ -1,0 +1,308 @@
+"""The data plane against a control plane that is played by hand: what it sends, what it takes, what it survives."""
+import gzip
+import json
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+import unittest
+
+from configs import message, name_hash, table
+from node import Node, wait_for
+from upstream import Traffic, Upstream
+from wire import BINARY, CLOSE, PING, PONG, Closed, FakeControlPlane, frame, make_pair
+
+ZEROS = "0" * 32
+
+
+class DataPlane(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temp = pathlib.Path(tempfile.mkdtemp(prefix="kgw-dp-"))
+        cls.cert, cls.key = make_pair(cls.temp, "cluster", "kong_clustering")
+        cls.other = make_pair(cls.temp, "other", "kong_clustering")
+        cls.upstream = Upstream()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.upstream.close()
+        shutil.rmtree(cls.temp, ignore_errors=True)
+
+    def setUp(self):
+        self.cp = FakeControlPlane(self.cert, self.key)
+        self.nodes = []
+
+    def tearDown(self):
+        for node in self.nodes:
+            node.stop()
+        self.cp.close()
+
+    def node(self, name=None, **conf) -> Node:
+        settings = {"role": "data_plane", "database": "off", "cluster_cert": self.cert, "cluster_cert_key": self.key, "plugins": "off",
+                    "cluster_control_plane": f"127.0.0.1:{self.cp.port}", **conf}
+        node = Node(self.temp, name or self.id().rsplit(".", 1)[1], **settings)
+        self.nodes.append(node)
+        return node
+
+    def connected(self, **conf):
+        """A started node and its connection after basic_info and the first ping."""
+        node = self.node(**conf).start("proxy")
+        wire, head = self.cp.accept()
+        info = wire.frame()
+        ping = wire.frame()
+        return node, wire, head, info, ping
+
+    def next_ping(self, wire) -> str:
+        """The payload of the next ping; other frames are skipped, pings are answered."""
+        while True:
+            got = wire.frame()
+            if got["opcode"] == PING:
+                wire.send(frame(PONG))
+                return got["payload"].decode()
+
+    def push(self, wire, config, config_hash) -> None:
+        wire.send(frame(BINARY, message(config, config_hash)))
+
+    def wait_hash(self, wire, config_hash) -> None:
+        for _ in range(10):
+            if self.next_ping(wire) == config_hash:
+                return
+        self.fail(f"no ping with {config_hash}")
+
+    def test_says_who_it_is_and_then_pings(self):
+        node, _, head, info, ping = self.connected(cluster_dp_labels="region:eu,env:test")
+        self.assertEqual(self.cp.sni, "kong_clustering")
+        lines = head.split("\r\n")
+        self.assertRegex(lines[0], r"^GET /v1/outlet\?node_id=[0-9a-f-]{36}&node_hostname=[^&]+&node_version=3\.9\.3 HTTP/1\.1$")
+        self.assertEqual([line.split(":")[0] for line in lines[1:6]], ["Upgrade", "Host", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Connection"])
+        self.assertEqual(lines[2], f"Host: 127.0.0.1:{self.cp.port}")
+        self.assertEqual((info["opcode"], info["fin"], info["masked"]), (BINARY, 1, 1))
+        basic = json.loads(info["payload"])
+        self.assertEqual(basic["type"], "basic_info")
+        self.assertEqual(basic["labels"], {"region": "eu", "env": "test"})
+        self.assertEqual(basic["filters"], {})
+        self.assertNotIn(self.key, json.dumps(basic["process_conf"]))
+        self.assertEqual((ping["opcode"], ping["masked"], ping["payload"].decode()), (PING, 1, ZEROS))
+        self.assertEqual(node.status("/status/ready")[0], 503)
+        self.assertEqual(node.proxy("/r0")[0], 404)
+
+    def test_serves_what_it_gets_and_tells_the_hash(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("one"))
+        self.wait_hash(wire, name_hash("one"))
+        self.assertEqual(node.proxy("/r0/x")[::2], (200, "upstream saw /x"))
+        self.assertEqual(node.status("/status/ready")[0], 200)
+        self.push(wire, table(self.upstream.port, 3), name_hash("two"))
+        self.wait_hash(wire, name_hash("two"))
+        self.assertEqual(node.proxy("/r2/x")[0], 200)
+
+    def test_keeps_the_old_configuration_when_the_new_one_is_bad(self):
+        node, wire, *_ = self.connected(log_level="notice")
+        self.push(wire, table(self.upstream.port), name_hash("good"))
+        self.wait_hash(wire, name_hash("good"))
+        good = message(table(self.upstream.port, 2), name_hash("bad"))
+        bad_route = table(self.upstream.port)
+        bad_route["routes"][0]["paths"] = ["no slash"]
+        dangling = table(self.upstream.port)
+        dangling["routes"][0]["service"] = name_hash("nobody")
+        plugin = table(self.upstream.port, plugins=[{"id": "12dab06d-798a-453f-98c5-cd5066c8e845", "name": "nope", "enabled": True, "config": {}, "protocols": ["http"]}])
+        entity = table(self.upstream.port, gizmos=[{"id": "x"}])
+        bomb = gzip.compress(b'{"type":"reconfigure","config_table":{"a":"' + b"x" * 700_000_000 + b'"}}', 9)
+        traffic = Traffic(node, "/r0/x")
+        for name, payload, words in (
+            ("truncated", good[: len(good) // 2], "truncated"),
+            ("corrupt", good[:30] + b"\0" * 40 + good[70:], "corrupt"),
+            ("not json", gzip.compress(b'{"type":"reconfigure",'), "malformed JSON"),
+            ("array", gzip.compress(b"[1,2]"), "not a JSON object"),
+            ("no table", gzip.compress(b'{"type":"reconfigure","config_hash":"' + b"1" * 32 + b'"}'), "no config_table"),
+            ("schema", message(bad_route, name_hash("bad")), "paths"),
+            ("reference", message(dangling, name_hash("bad")), "service"),
+            ("plugin", message(plugin, name_hash("bad")), "nope"),
+            ("entity", message(entity, name_hash("bad")), "gizmos"),
+            ("bomb", bomb, "larger than allowed"),
+        ):
+            with self.subTest(name):
+                before = node.log().count("unable to update running config")
+                wire.send(frame(BINARY, payload))
+                wait_for(lambda: node.log().count("unable to update running config") > before, 30, f"the log line for {name}")
+                self.assertIn(words, node.log().rsplit("unable to update running config", 1)[1])
+                self.assertEqual(node.proxy("/r0/x")[0], 200)
+        sent, bad = traffic.stop()
+        self.assertEqual(bad, [])
+        self.assertGreater(sent, 10)
+        self.assertEqual(self.cp.listener.gettimeout(), 15)
+        self.push(wire, table(self.upstream.port, 2), name_hash("better"))
+        self.wait_hash(wire, name_hash("better"))
+        self.assertEqual(node.proxy("/r1/x")[0], 200)
+
+    def test_bombs_do_not_make_it_grow(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("good"))
+        self.wait_hash(wire, name_hash("good"))
+        bomb = gzip.compress(b'{"type":"reconfigure","config_table":{"a":"' + b"x" * 400_000_000 + b'"}}', 9)
+        for _ in range(3):
+            before = node.log().count("larger than allowed")
+            wire.send(frame(BINARY, bomb))
+            wait_for(lambda: node.log().count("larger than allowed") > before, 30, "the refusal")
+        status = pathlib.Path(f"/proc/{node.workers()[0]}/status").read_text()
+        self.assertLess(int(re.search(r"VmRSS:\s+(\d+)", status)[1]), 150_000)
+
+    def test_goes_on_without_the_control_plane_and_after_a_restart(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        node.wait_log("connection to control plane") if False else None
+        wire.close()
+        self.cp.close()
+        self.assertEqual(node.proxy("/r0/x")[0], 200)
+        node.kill()
+        node.start("proxy")
+        self.assertEqual(node.proxy("/r0/x")[0], 200)
+        self.assertEqual(node.status("/status/ready")[0], 200)
+        node.wait_log("TCP: cannot connect to 127.0.0.1")
+
+    def test_puts_a_damaged_store_aside_and_says_so(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        data = node.prefix / "dbless.lmdb" / "data.mdb"
+        wait_for(lambda: data.exists() and data.stat().st_size > 16384, 10, "the saved file")
+        wire.close()
+        whole = None
+        for damage in (lambda b: b[: len(b) // 2], lambda b: b[:100] + os.urandom(200) + b[300:], lambda b: b[:8192] + os.urandom(len(b) - 8192), lambda b: os.urandom(len(b)), lambda b: b""):
+            node.stop()
+            whole = whole or data.read_bytes()
+            shutil.rmtree(data.parent)
+            data.parent.mkdir()
+            data.write_bytes(damage(whole))
+            node.start("proxy")
+            status = node.proxy("/r0/x")[0]
+            self.assertIn(status, (404, 200))
+            if status == 404:
+                self.assertIn("it was put aside", node.log())
+            wire, _ = self.cp.accept()
+            wire.frame()
+            wire.frame()
+            self.push(wire, table(self.upstream.port), name_hash("kept"))
+            wait_for(lambda: node.proxy("/r0/x")[0] == 200, 10, "the configuration from the control plane")
+            wire.close()
+
+    def test_kill_during_saves_loses_nothing(self):
+        node, wire, *_ = self.connected(name="kill_saves")
+        for turn in range(6):
+            for i in range(5):
+                self.push(wire, table(self.upstream.port, 20 + i), name_hash(f"{turn}-{i}"))
+            wait_for(lambda: node.proxy("/r0/x")[0] == 200, 10, "a configuration")
+            node.kill()
+            node.start("proxy")
+            self.assertEqual(node.proxy("/r0/x")[0], 200)
+            wire.close()
+            wire, _ = self.cp.accept()
+            wire.frame()
+            self.assertNotEqual(wire.frame()["payload"].decode(), ZEROS)
+
+    def test_survives_a_flapping_control_plane(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        traffic = Traffic(node, "/r0/x")
+        wire.close()
+        for _ in range(3):
+            raw = self.cp.accept_raw()
+            raw.close()
+        sent, bad = traffic.stop()
+        self.assertEqual(bad, [])
+        self.assertGreater(sent, 100)
+
+    def test_names_what_is_wrong_with_the_certificate(self):
+        self.cp.close()
+        self.cp = FakeControlPlane(*self.other)
+        node = self.node().start("proxy")
+        try:
+            self.cp.accept(5)
+        except (OSError, Closed):
+            pass
+        node.wait_log("broken: TLS:")
+
+    def test_takes_a_rotated_certificate_without_a_restart(self):
+        cert, key = self.temp / "rotating.crt", self.temp / "rotating.key"
+        shutil.copy(self.cert, cert)
+        shutil.copy(self.key, key)
+        node, wire, *_ = self.connected(cluster_cert=cert, cluster_cert_key=key)
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        new = FakeControlPlane(*self.other, ca=self.other[0])
+        self.cp.listener.close()
+        os.dup2(new.listener.fileno(), os.open(os.devnull, os.O_RDONLY))
+        new.listener.close()
+        self.cp = FakeControlPlane(*self.other, ca=self.other[0], port=self.cp.port)
+        shutil.copy(self.other[1], key)
+        shutil.copy(self.other[0], cert)
+        wire, _ = self.cp.accept(20)
+        self.assertEqual(wire.frame()["opcode"], BINARY)
+        self.assertEqual(node.proxy("/r0/x")[0], 200)
+
+    def test_answers_no_one_dead(self):
+        """A control plane that accepts and says nothing: traffic goes on, the link is given up."""
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        wire.send(frame(CLOSE))
+        wire.close()
+        raw = self.cp.accept_raw()
+        traffic = Traffic(node, "/r0/x")
+        node.wait_log("broken: TLS:", 20)
+        raw.close()
+        self.assertEqual(traffic.stop()[1], [])
+
+    def test_starts_from_the_fallback_copy(self):
+        copy = self.temp / "shared" / "copy"
+        copy.parent.mkdir(exist_ok=True)
+        first, wire, *_ = self.connected(name="first", cluster_fallback_config_export="on", cluster_fallback_config_storage=f"file://{copy}")
+        self.push(wire, table(self.upstream.port), name_hash("kept"))
+        self.wait_hash(wire, name_hash("kept"))
+        wait_for(copy.exists, 70, "the copy")
+        self.assertNotIn(b"upstream", copy.read_bytes())
+        wire.close()
+        self.cp.close()
+        second = self.node("second", cluster_fallback_config_import="on", cluster_fallback_config_storage=f"file://{copy}").start("proxy")
+        wait_for(lambda: second.proxy("/r0/x")[0] == 200, 15, "the fallback configuration")
+        self.assertEqual(second.status("/status/ready")[0], 200)
+
+    def test_reports_errors_in_konnect_mode_only(self):
+        _, wire, *_ = self.connected(konnect_mode="on")
+        bad = table(self.upstream.port)
+        bad["routes"][0]["paths"] = ["no slash"]
+        self.push(wire, bad, name_hash("bad"))
+        while True:
+            got = wire.frame()
+            if got["opcode"] == BINARY:
+                break
+        report = json.loads(got["payload"])
+        self.assertEqual(report["type"], "error")
+        self.assertEqual(report["error"]["name"], "declarative configuration parse failure")
+        self.assertEqual(report["error"]["config_hash"], name_hash("bad"))
+        self.assertEqual(report["error"]["code"], 14)
+
+    def test_large_configuration_does_not_stall_traffic(self):
+        node, wire, *_ = self.connected()
+        self.push(wire, table(self.upstream.port, 10), name_hash("small"))
+        self.wait_hash(wire, name_hash("small"))
+        traffic = Traffic(node, "/r0/x")
+        begin = time.monotonic()
+        self.push(wire, table(self.upstream.port, 10000), name_hash("large"))
+        self.wait_hash(wire, name_hash("large"))
+        took = time.monotonic() - begin
+        self.assertEqual(traffic.stop()[1], [])
+        self.assertEqual(node.proxy("/r9999/x")[0], 200)
+        changed = table(self.upstream.port, 10000)
+        changed["routes"][5000]["paths"] = ["/changed"]
+        self.push(wire, changed, name_hash("changed"))
+        wait_for(lambda: node.proxy("/changed/x")[0] == 200, 5, "the changed route")
+        self.assertLess(took, 15)
+
+
+if __name__ == "__main__":
+    unittest.main()
