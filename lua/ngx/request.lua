@@ -1,5 +1,6 @@
 -- ngx.req.*: method, URI, arguments and headers of the request. Its body: request_body.lua.
 local base = require "ngx.base"
+local clear = require "table.clear"
 local args = require "ngx.args"
 local fields = require "ngx.fields"
 local bit = require "bit"
@@ -184,6 +185,9 @@ end
 function Request.get_uri_args(max, tab)
   if cur.req == nil then
     check_request()
+  end
+  if tab then
+    clear(tab)
   end
   if C.kgw_ffi_req_args(value) ~= 0 then
     return tab or {}

@@ -26,7 +26,7 @@ local LAZY = {
 local function new_configuration(conf)
   return setmetatable({
     remove_sensitive = function()
-      return require("kong.conf").remove_sensitive(conf)
+      return require("kong.conf").public(conf)
     end,
   }, {
     __index = function(_, name)
