@@ -287,6 +287,10 @@ function conf_module.public(conf)
 end
 
 
+-- The name that plugins know it by.
+conf_module.remove_sensitive = conf_module.public
+
+
 -- What the saved text holds in the form that checks and derivation gave it: absolute paths, PEM text.
 local PATH_PROPERTIES = {
   "ssl_cert", "ssl_cert_key", "admin_ssl_cert", "admin_ssl_cert_key", "status_ssl_cert", "status_ssl_cert_key",
