@@ -43,6 +43,8 @@ void kgw_peer_pause(kgw_req_t *r, bool on);
 
 /* Events, implemented by upstream.c; each may drop the peer. */
 void kgw_upstream_on_connect(kgw_req_t *r, int err);
+/* Keeps the response fields that Lua has set so far; before the first try. */
+void kgw_upstream_keep_headers(kgw_req_t *r);
 void kgw_upstream_on_head(kgw_req_t *r);
 /* A piece of body in r->out_body was added, or the end was reached (r->out_body_last). */
 void kgw_upstream_on_body(kgw_req_t *r);

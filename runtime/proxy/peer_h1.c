@@ -233,6 +233,7 @@ void kgw_peer_send(kgw_req_t *r)
     p->is_paused = p->is_tunnel = false;
     p->interim_cnt = 0;
     r->body.sent = 0;
+    kgw_upstream_keep_headers(r);
     kgw_hdrs_init(&r->out.hdrs, &r->arena);
     r->out.status = 0;
     if (p->served == 0) {

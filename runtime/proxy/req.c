@@ -58,6 +58,7 @@ kgw_req_t *kgw_req_new(kgw_conn_t *conn)
     r->target.keepalive_idle_ms = kgw_proxy_conf.upstream_idle_ms;
     r->target.keepalive_max = kgw_proxy_conf.upstream_max_requests;
     kgw_hdrs_init(&r->out.hdrs, &r->arena);
+    kgw_hdrs_init(&r->early_hdrs, &r->arena);
     kgw_timer_init(&r->timer, on_timer);
     r->start_us = kgw_clock_mono_us();
     r->start_wall_ms = kgw_clock.wall_ms;

@@ -122,6 +122,7 @@ struct kgw_req {
     bool is_stale_retry;  /* the failed peer was a reused connection: this retry is free */
 
     /* the response */
+    kgw_hdrs_t early_hdrs; /* response fields that were set before the upstream was asked */
     kgw_msg_t out;        /* status and headers that go to the client */
     uint16_t upstream_status;
     kgw_chain_t out_body; /* local or held body, or bytes in transit */

@@ -63,9 +63,36 @@ static void strip_head(kgw_req_t *r)
     if (!r->in.te_trailers) kgw_hdrs_remove_token(&r->out.hdrs, KGW_TOK_TRAILER);
 }
 
+void kgw_upstream_keep_headers(kgw_req_t *r)
+{
+    if (likely(!r->out.hdrs.live_cnt) || r->head_us) return;
+    r->early_hdrs = r->out.hdrs;
+}
+
+/* Fields of which a response has one: the upstream's counts. */
+static bool is_single(const kgw_hdr_t *h)
+{
+    static const uint16_t tokens[] = {KGW_TOK_CONTENT_TYPE, KGW_TOK_CONTENT_ENCODING, KGW_TOK_SERVER, KGW_TOK_DATE, KGW_TOK_LOCATION, KGW_TOK_REFRESH, KGW_TOK_LAST_MODIFIED, KGW_TOK_CONTENT_RANGE,
+                                      KGW_TOK_ACCEPT_RANGES, KGW_TOK_WWW_AUTHENTICATE, KGW_TOK_EXPIRES, KGW_TOK_ETAG};
+    for (size_t i = 0; i < KGW_ARRAY_LEN(tokens); i++)
+        if (h->token == tokens[i]) return true;
+    return false;
+}
+
+/* What Lua set before the upstream was asked goes out beside the upstream's fields. */
+static void add_early(kgw_req_t *r)
+{
+    kgw_hdrs_foreach(h, &r->early_hdrs)
+    {
+        if (h->token == KGW_TOK_CONTENT_LENGTH || (is_single(h) && kgw_hdrs_find_token(&r->out.hdrs, h->token))) continue;
+        kgw_hdrs_add(&r->out.hdrs, h->name, h->value);
+    }
+}
+
 void kgw_upstream_on_head(kgw_req_t *r)
 {
     strip_head(r);
+    if (unlikely(r->early_hdrs.live_cnt)) add_early(r);
     kgw_try_t *t = current(r);
     t->header_us = r->head_us = kgw_clock_mono_us();
     t->status = r->out.status;
