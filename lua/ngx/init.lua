@@ -1,5 +1,6 @@
 -- The global `ngx`. Requiring this module installs it, the coroutine library that can wait, and print; idempotent.
 local base = require "ngx.base"
+require "ngx.types"
 local Coroutine = require "ngx.coroutine"
 local args = require "ngx.args"
 local body = require "ngx.request_body"

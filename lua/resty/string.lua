@@ -21,9 +21,9 @@ function str.to_hex(bytes)
 end
 
 
--- As atoi(3): 0 when the text does not start with a number.
+-- The number that the digits of `text` make; -1 when it has anything else.
 function str.atoi(text)
-  return tonumber(text:match("^%s*([+-]?%d+)")) or 0
+  return tonumber(text:match("^%d+$")) or -1
 end
 
 
