@@ -36,7 +36,7 @@ void kgw_h1_next(kgw_h1_t *p, kgw_msg_t *msg, kgw_arena_t *arena)
     p->why = NULL;
     p->head_len = p->scanned = p->ext_bytes = p->line_len = 0;
     p->left = 0;
-    p->upgrade_asked = false;
+    p->upgrade_asked = p->line_seen = false;
     p->request_method = 0;
     memset(msg, 0, sizeof(*msg));
     kgw_hdrs_init(&msg->hdrs, arena);
@@ -186,6 +186,13 @@ static enum kgw_h1_event feed_head(kgw_h1_t *p, const char *data, size_t len, si
     const char *nl = memchr(data, '\n', len);
     if (!nl && len > p->limits->max_line + 2) return fail(p, p->is_request ? 414 : 502, "start line is too long");
     if (len > p->limits->max_head) return fail(p, p->is_request ? 431 : 502, "head is too long");
+    /* A bad start line is refused at once: HTTP/0.9 clients send nothing more. */
+    if (nl && !p->line_seen && nl > data && nl[-1] == '\r') {
+        p->line_seen = true;
+        kgw_str_t line = kgw_str(data, (size_t)(nl - data) - 1);
+        enum kgw_h1_event e = p->is_request ? request_line(p, line) : status_line(p, line);
+        if (e != KGW_H1_HEAD) return e;
+    }
     if (p->is_request && !nl) {
         /* Garbage is refused at once, not after a time-out: a method is upper-case letters. */
         for (size_t i = 0; i < len && i < 33 && data[i] != ' '; i++)

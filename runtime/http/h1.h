@@ -38,6 +38,7 @@ typedef struct kgw_h1 {
     kgw_arena_t *arena;
     const kgw_h1_limits_t *limits;
     uint32_t head_len;       /* bytes of the head, after HEAD */
+    bool line_seen;          /* the start line of an incomplete head was checked */
     uint32_t scanned;        /* bytes of an incomplete head already searched for its end */
     uint64_t left;           /* body bytes of this length or chunk still to come */
     uint32_t ext_bytes;      /* chunk extension bytes of this message */

@@ -296,7 +296,7 @@ static void send_head(kgw_req_t *r)
     r->headers_sent = true;
     if (!r->conn) return;
     /* A body that is already complete and empty goes with the head, unless a body filter may add to it. */
-    bool last = r->out_body_last && kgw_chain_is_empty(&r->out_body) && !r->want_body_filter;
+    bool last = r->out_body_last && !r->is_cut && kgw_chain_is_empty(&r->out_body) && !r->want_body_filter;
     r->head_is_out = true;
     r->conn->ops->head(r, last);
     r->last_is_out = last;
@@ -304,6 +304,11 @@ static void send_head(kgw_req_t *r)
 
 static int step_HEAD_OUT(kgw_req_t *r)
 {
+    if (r->is_cut && !r->head_is_out && kgw_chain_is_empty(&r->out_body)) { /* nothing but a head came, nothing went out: the client learns why */
+        r->is_cut = false;
+        kgw_req_fail(r, 502, "the upstream's response was cut off");
+        return STEP_NEXT;
+    }
     /* header_filter cannot suspend; its error cuts the response. */
     if (kgw_req_filter_head(r) == KGW_ERROR) {
         if (r->conn) r->conn->ops->reset(r);

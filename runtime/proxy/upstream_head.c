@@ -79,7 +79,8 @@ static kgw_str_t forwarded(kgw_req_t *r, enum kgw_var v)
     kgw_hdr_t *h;
     switch (v) {
     case KGW_VAR_UPSTREAM_XFF: {
-        kgw_str_t theirs = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("X-Forwarded-For"));
+        h = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_X_FORWARDED_FOR); /* Kong goes on with the first one only */
+        kgw_str_t theirs = h ? h->value : KGW_STR_NULL;
         return theirs.ptr ? join(r, theirs, ", ", ip_text(r, tcp_peer(r))) : ip_text(r, &r->client_addr);
     }
     case KGW_VAR_UPSTREAM_XF_PROTO:
