@@ -64,16 +64,16 @@ static entry_t *at(shard_t *s, uint32_t off) { return kgw_slab_ptr(s->slab, off)
 static item_t *item_at(shard_t *s, uint32_t off) { return kgw_slab_ptr(s->slab, off); }
 static uint32_t *bucket(shard_t *s, uint32_t hash) { return (uint32_t *)kgw_slab_ptr(s->slab, s->head->buckets) + (hash & (s->head->bucket_cnt - 1)); }
 
-static void lay_out(shard_t *s)
+static void lay_out(shard_t *s, bool is_zero)
 {
     shard_head_t *h = s->head;
-    kgw_slab_init(s->slab, h->slab_size);
+    kgw_slab_init(s->slab, h->slab_size, is_zero);
     uint32_t want = 64;
     while (want < h->slab_size / 512) want *= 2;
     h->bucket_cnt = want;
     h->buckets = kgw_slab_alloc(s->slab, want * sizeof(uint32_t));
     KGW_ASSERT(h->buckets);
-    memset(kgw_slab_ptr(s->slab, h->buckets), 0, want * sizeof(uint32_t));
+    if (!is_zero) memset(kgw_slab_ptr(s->slab, h->buckets), 0, want * sizeof(uint32_t));
     h->newest = h->oldest = h->cnt = 0;
 }
 
@@ -83,7 +83,7 @@ static void lock(shard_t *s)
     if (likely(rc == 0)) return;
     KGW_ASSERT(rc == EOWNERDEAD);
     /* The holder died in the middle: links may be broken. A dict is a cache, so the shard starts empty. */
-    lay_out(s);
+    lay_out(s, false);
     s->head->recoveries++;
     pthread_mutex_consistent(&s->head->lock);
     KGW_LOG(KGW_LOG_WARN, "a process died while it held a shared dictionary's lock; one shard was emptied");
@@ -131,7 +131,7 @@ kgw_dict_t *kgw_dict_make(const char *name, size_t size)
         s->slab = (kgw_slab_t *)(mem + part * i + head);
         s->head->slab_size = part - head;
         pthread_mutex_init(&s->head->lock, &attr);
-        lay_out(s);
+        lay_out(s, true);
     }
     pthread_mutexattr_destroy(&attr);
     dicts[dict_cnt++] = d;

@@ -14,7 +14,7 @@ static unsigned class_of(size_t len)
     return c;
 }
 
-void kgw_slab_init(kgw_slab_t *s, size_t size)
+void kgw_slab_init(kgw_slab_t *s, size_t size, bool is_zero)
 {
     memset(s, 0, sizeof(*s));
     uint32_t cnt = (uint32_t)((size - sizeof(*s)) / (KGW_SLAB_PAGE + sizeof(uint32_t)));
@@ -22,7 +22,7 @@ void kgw_slab_init(kgw_slab_t *s, size_t size)
     while (cnt && head + (size_t)cnt * KGW_SLAB_PAGE > size) cnt--;
     s->page_cnt = s->free_pages = cnt;
     s->base = (uint32_t)head;
-    memset(s->pages, 0, cnt * sizeof(uint32_t));
+    if (!is_zero) memset(s->pages, 0, cnt * sizeof(uint32_t));
 }
 
 static uint32_t find_run(kgw_slab_t *s, uint32_t n)

@@ -22,8 +22,8 @@ typedef struct {
     uint32_t pages[];
 } kgw_slab_t;
 
-/* Lays a slab over `size` bytes at s. */
-void kgw_slab_init(kgw_slab_t *s, size_t size);
+/* Lays a slab over `size` bytes at s. Memory that is known to be zero (a new mapping) is not touched more than needed. */
+void kgw_slab_init(kgw_slab_t *s, size_t size, bool is_zero);
 /* Offset from s, 0 when there is no room. */
 uint32_t kgw_slab_alloc(kgw_slab_t *s, size_t len);
 void kgw_slab_free(kgw_slab_t *s, uint32_t at);

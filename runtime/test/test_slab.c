@@ -11,7 +11,7 @@ static struct { uint32_t at; size_t len; unsigned char mark; } held[MAX];
 TEST(pieces_do_not_overlap_and_all_memory_comes_back)
 {
     kgw_slab_t *s = aligned_alloc(4096, SIZE);
-    kgw_slab_init(s, SIZE);
+    kgw_slab_init(s, SIZE, false);
     size_t whole = kgw_slab_free_bytes(s);
     unsigned cnt = 0;
     for (int i = 0; i < 50000; i++) {
@@ -41,7 +41,7 @@ TEST(pieces_do_not_overlap_and_all_memory_comes_back)
 TEST(too_large_is_refused)
 {
     kgw_slab_t *s = aligned_alloc(4096, SIZE);
-    kgw_slab_init(s, SIZE);
+    kgw_slab_init(s, SIZE, false);
     EXPECT_EQ(0, kgw_slab_alloc(s, SIZE));
     EXPECT(kgw_slab_alloc(s, SIZE / 2) != 0);
     free(s);
