@@ -60,7 +60,12 @@ local METATABLE = {
     if type(name) ~= "string" then
       return nil
     end
-    return rawget(t, lower_name(name))
+    local value = rawget(t, lower_name(name))
+    if value == nil and find(name, "_", 1, true) then
+      -- Sent with underscores.
+      return rawget(t, lower(name))
+    end
+    return value
   end,
 }
 

@@ -190,7 +190,7 @@ function Request.get_uri_args(max, tab)
     clear(tab)
   end
   if C.kgw_ffi_req_args(value) ~= 0 then
-    return tab or {}
+    return tab or {}, nil
   end
   return args.decode(text(value), max or args.max_uri_args, tab or {})
 end

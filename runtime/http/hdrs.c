@@ -122,12 +122,13 @@ kgw_str_t kgw_hdrs_joined(const kgw_hdrs_t *h, kgw_str_t name)
     if (!first) return KGW_STR_NULL;
     kgw_hdr_t *second = kgw_hdrs_next_same(h, first);
     if (!second) return first->value;
+    const char *sep = first->token == KGW_TOK_COOKIE ? "; " : ", ";
     size_t len = first->value.len;
     for (kgw_hdr_t *x = second; x; x = kgw_hdrs_next_same(h, x)) len += 2 + x->value.len;
     char *p = kgw_arena_bytes(h->arena, len), *at = p;
     for (kgw_hdr_t *x = first; x; x = kgw_hdrs_next_same(h, x)) {
         if (x != first) {
-            memcpy(at, ", ", 2);
+            memcpy(at, sep, 2);
             at += 2;
         }
         memcpy(at, x->value.ptr, x->value.len);
