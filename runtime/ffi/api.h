@@ -206,6 +206,18 @@ int kgw_ffi_udp_send(void *u, const char *ptr, size_t len, kgw_ffi_str_t *err);
 int kgw_ffi_udp_receive(void *u, size_t max, double timeout_ms, kgw_ffi_str_t *out);
 int kgw_ffi_udp_close(void *u);
 
+/* child processes; end: 0 stdin, 1 stdout, 2 stderr; KGW_DECLINED: somebody else waits for the same */
+void *kgw_ffi_pipe_spawn(const char **args, const char **env, int merge_stderr, kgw_ffi_str_t *why);
+void kgw_ffi_pipe_free(void *p);
+int kgw_ffi_pipe_pid(void *p);
+int kgw_ffi_pipe_write(void *p, const char *ptr, size_t len, double timeout_ms);
+int kgw_ffi_pipe_read(void *p, int end, int mode, double want, double timeout_ms);
+int kgw_ffi_pipe_read_result(void *p, int end, int rc, kgw_ffi_str_t *out);
+int kgw_ffi_pipe_shutdown(void *p, int end);
+int kgw_ffi_pipe_wait(void *p, double timeout_ms);
+int kgw_ffi_pipe_status(void *p, int *code, int *signal);
+int kgw_ffi_pipe_kill(void *p, int signal);
+
 /* semaphores */
 void *kgw_ffi_sema_new(int count);
 void kgw_ffi_sema_free(void *s);
