@@ -427,4 +427,16 @@ end
 fill()
 
 
-return { shared = shared, methods = Dict, metatable = METATABLE }
+-- Makes a dictionary of `size` bytes (in the master, before workers are forked; in a single process at any time).
+local function make(name, size)
+  local zone = C.kgw_ffi_dict_make(name, size)
+  if zone == nil then
+    return nil, "no memory"
+  end
+  local dict = wrap(zone)
+  rawset(shared, name, dict)
+  return dict
+end
+
+
+return { shared = shared, make = make, methods = Dict, metatable = METATABLE }
