@@ -258,6 +258,11 @@ const kgw_ffi_item_t *kgw_ffi_unpack_items(void *u, const char **text);
 void kgw_ffi_unpack_free(void *u);
 int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_len);
 
+/* the parts of one JSON object or array (http/json_split.h): KGW_OK, KGW_DONE (-4) after the last, or an error with `at` where it is */
+typedef struct { const char *text; size_t len, at; char close; uint8_t is_started, is_ended; } kgw_ffi_json_t;
+int kgw_ffi_json_open(kgw_ffi_json_t *it, const char *ptr, size_t len);
+int kgw_ffi_json_next(kgw_ffi_json_t *it, kgw_ffi_str_t *name, kgw_ffi_str_t *value, int *kind);
+
 /* the durable store; err is 160 bytes */
 void *kgw_ffi_store_open(const char *folder, double map_size, int read_only, char *err);
 void kgw_ffi_store_close(void *s);

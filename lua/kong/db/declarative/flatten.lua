@@ -23,7 +23,7 @@ local VERSIONS = { ["1.1"] = true, ["2.1"] = true, ["3.0"] = true }
 local UNRESOLVED = { id = "00000000-0000-4000-8000-000000000000" }
 
 -- Rows walked between two calls of pause.
-local SLICE = 32
+local SLICE = 4
 
 local flatten = {}
 
@@ -201,6 +201,9 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   schema:fill(item, "insert")
   validate(state, info, item, node, i, own_parent, parent_field)
   strip_nulls(item)
+  if schema.workspaceable then
+    item.ws_id = state.workspace
+  end
   local rows = state.rows[info.name]
   rows[#rows + 1] = item
   if children then
@@ -332,9 +335,11 @@ local function apply_transformations(state, entities)
 end
 
 
-local function workspace_id(state, default_id)
-  for _, row in ipairs(state.rows.workspaces) do
-    if row.name == "default" then
+-- The id of the default workspace, which the configuration may name.
+local function workspace_id(input, default_id)
+  for _, row in ipairs(type(input.workspaces) == "table" and input.workspaces or {}) do
+    if type(row) == "table" and row.name == "default" then
+      row.id = row.id or default_id
       return row.id
     end
   end
@@ -342,18 +347,12 @@ local function workspace_id(state, default_id)
 end
 
 
--- Every row of a workspaceable entity belongs to the default workspace, which exists even if nobody wrote it down.
-local function add_workspace(state, entities, default_id)
-  local id = workspace_id(state, default_id)
+-- There is a default workspace even if nobody wrote it down.
+local function add_workspace(state, entities)
+  local id = state.workspace
   local workspaces = state.rows.workspaces
   if not state.by_id.workspaces[id] then
     workspaces[#workspaces + 1] = entities:get("workspaces").schema:fill({ id = id, name = "default" }, "insert")
-  end
-  for _, info in ipairs(entities:sorted()) do
-    local rows = info.schema.workspaceable and state.rows[info.name]
-    for i = 1, rows and #rows or 0 do
-      rows[i].ws_id = id
-    end
   end
 end
 
@@ -378,6 +377,7 @@ end
 function flatten.run(entities, input, default_workspace_id, pause, options)
   local state = new_state(entities, pause, options)
   check_top(state, input)
+  state.workspace = workspace_id(input, default_workspace_id)
   for _, info in ipairs(entities:sorted()) do
     local rows = input[info.name]
     if rows ~= nil and rows ~= null and state.known[info.name] then
@@ -399,7 +399,7 @@ function flatten.run(entities, input, default_workspace_id, pause, options)
   if meta._transform and not apply_transformations(state, entities) then
     return nil, state.errors, "values"
   end
-  add_workspace(state, entities, default_workspace_id)
+  add_workspace(state, entities)
   return state.rows, meta
 end
 

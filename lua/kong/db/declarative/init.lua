@@ -35,7 +35,11 @@ function declarative.decode(text, format, pause)
   local tried = false
   if format == nil or format:match("json$") then
     tried = true
-    decoded, err = cjson.decode(text)
+    if pause then
+      decoded, err = require("ngx.json_slices").decode(text, pause)
+    else
+      decoded, err = cjson.decode(text)
+    end
   end
   if type(decoded) ~= "table" and (format == nil or format:match("ya?ml$")) then
     tried = true

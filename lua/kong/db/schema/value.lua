@@ -7,6 +7,7 @@ local next = next
 local pairs = pairs
 local floor = math.floor
 local sub = string.sub
+local find = string.find
 local gmatch = string.gmatch
 local getmetatable = getmetatable
 local setmetatable = setmetatable
@@ -159,6 +160,23 @@ function value.deep_merge(into, from)
 end
 
 
+-- Paths of checks are few and constant; each is cut once. A path without dots is false.
+local cut_paths = {}
+
+
+local function cut(path)
+  local parts = false
+  if find(path, ".", 1, true) then
+    parts = {}
+    for part in gmatch(path, "[^.]+") do
+      parts[#parts + 1] = part
+    end
+  end
+  cut_paths[path] = parts
+  return parts
+end
+
+
 -- get("a.b") reads t.a.b; nil as soon as something on the way is not a table.
 function value.get(t, path)
   if t == nil then
@@ -168,28 +186,41 @@ function value.get(t, path)
   if direct ~= nil then
     return direct
   end
-  for part in gmatch(path, "[^.]+") do
+  local parts = cut_paths[path]
+  if parts == nil then
+    parts = cut(path)
+  end
+  if not parts then
+    return nil
+  end
+  for i = 1, #parts do
     if type(t) ~= "table" then
       return nil
     end
-    t = t[part]
+    t = t[parts[i]]
   end
   return t
 end
 
 
 function value.set(t, path, v)
-  local last
-  for part in gmatch(path, "[^.]+") do
-    if last then
-      if type(t[last]) ~= "table" then
-        t[last] = {}
-      end
-      t = t[last]
-    end
-    last = part
+  local parts = cut_paths[path]
+  if parts == nil then
+    parts = cut(path)
   end
-  t[last] = v
+  if not parts then
+    t[path] = v
+    return
+  end
+  local n = #parts
+  for i = 1, n - 1 do
+    local part = parts[i]
+    if type(t[part]) ~= "table" then
+      t[part] = {}
+    end
+    t = t[part]
+  end
+  t[parts[n]] = v
 end
 
 
