@@ -23,7 +23,7 @@ static void read_connection(kgw_msg_t *m)
     }
     kgw_hdr_t *up = kgw_hdrs_find_token(&m->hdrs, KGW_TOK_UPGRADE);
     m->is_upgrade = upgrade && up && !http10;
-    m->is_websocket = m->is_upgrade && kgw_str_ieq(up->value, KGW_STR("websocket"));
+    m->is_websocket = up && !http10 && kgw_str_ieq(up->value, KGW_STR("websocket"));
 }
 
 /* 0 none, 1 chunked, -1 anything else. */

@@ -22,7 +22,7 @@ typedef struct {
     uint8_t framing;      /* enum kgw_framing */
     bool keep_alive;      /* what the sender allows, from version and Connection */
     bool is_upgrade;      /* Connection: upgrade and an Upgrade field */
-    bool is_websocket;    /* is_upgrade and Upgrade: websocket */
+    bool is_websocket;    /* Upgrade: websocket, with or without Connection: Upgrade */
     bool want_continue;   /* Expect: 100-continue */
     bool te_trailers;     /* TE contains trailers */
     uint64_t length;      /* with KGW_FRAME_LENGTH */

@@ -69,7 +69,7 @@ static uint16_t listen_port(kgw_req_t *r)
     return port;
 }
 
-static kgw_str_t via_version(kgw_req_t *r) { return r->in.major >= 2 ? KGW_STR("2 ") : r->in.minor == 0 ? KGW_STR("1.0 ") : KGW_STR("1.1 "); }
+static kgw_str_t via_version(kgw_req_t *r) { return r->in.major >= 2 ? KGW_STR("2 ") : r->in.minor == 0 ? KGW_STR("1 ") : KGW_STR("1.1 "); }
 
 /* The client's field when its sender is trusted, else NULL. */
 static kgw_hdr_t *trusted(kgw_req_t *r, unsigned token) { return r->is_trusted ? kgw_hdrs_find_token(&r->in.hdrs, token) : NULL; }
@@ -106,9 +106,9 @@ kgw_str_t kgw_req_var(kgw_req_t *r, enum kgw_var v)
     case KGW_VAR_UPSTREAM_SCHEME: return r->target.is_tls ? KGW_STR("https") : KGW_STR("http");
     case KGW_VAR_UPSTREAM_TE: return r->in.te_trailers ? KGW_STR("trailers") : KGW_STR("");
     case KGW_VAR_UPSTREAM_VIA: {
-        kgw_str_t theirs = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Via"));
+        kgw_hdr_t *theirs = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_VIA);
         kgw_str_t ours = join(r, via_version(r), "", kgw_proxy_conf.via_name);
-        return theirs.len ? join(r, theirs, ", ", ours) : ours;
+        return theirs && theirs->value.len ? join(r, theirs->value, ", ", ours) : ours;
     }
     case KGW_VAR_UPSTREAM_UPGRADE: return r->in.is_websocket ? KGW_STR("websocket") : KGW_STR("");
     case KGW_VAR_UPSTREAM_CONNECTION: return r->in.is_websocket ? KGW_STR("keep-alive, Upgrade") : KGW_STR("keep-alive");

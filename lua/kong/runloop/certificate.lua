@@ -138,7 +138,7 @@ function certificate.run()
   ssl = ssl or require "ngx.ssl"
   local name = ssl.server_name()
   if name then
-    local found = certificate_for(name:lower())
+    local found = certificate_for(name)
     if found then
       present(found)
     end

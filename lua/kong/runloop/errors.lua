@@ -32,7 +32,7 @@ local MESSAGES = {
 
 local function wanted_type(var)
   local accept = var.http_accept
-  if accept and accept ~= "" then
+  if accept then
     return tools_http.get_response_type(accept), accept
   end
   local content_type = var.http_content_type
@@ -57,7 +57,7 @@ function errors.page(status)
 
   local mime, wanted = wanted_type(var)
   if wanted and sub(wanted, 1, 16) == "application/grpc" then
-    return kong.response.exit(status, message, { ["Content-Type"] = "application/grpc" })
+    return kong.response.exit(status, { message = message })
   end
   local body = fmt(tools_http.get_error_template(mime), message, request_id.get())
   return kong.response.exit(status, body, { ["Content-Type"] = mime })

@@ -32,7 +32,8 @@ local MIME_TYPES = {
   ["text/plain"] = PLAIN,
   ["text/*"] = PLAIN,
   ["application/xml"] = XML,
-  [GRPC] = GRPC,
+  -- The client gets an error by its status alone.
+  [GRPC] = "",
 }
 
 -- The message and the request id take the places of "%s".
@@ -54,7 +55,7 @@ local TEMPLATES = {
   [JSON] = '{\n  "message":"%s",\n  "request_id":"%s"\n}',
   [PLAIN] = "%s\nrequest_id: %s\n",
   [XML] = '<?xml version="1.0" encoding="UTF-8"?>\n<error>\n  <message>%s</message>\n  <requestid>%s</requestid>\n</error>\n',
-  [GRPC] = "",
+  [""] = "",
 }
 local TEMPLATE_SETTINGS = {
   [HTML] = { "error_template_html", "HTML" },
@@ -198,7 +199,7 @@ local function parse_range(part)
     return nil
   end
   local weight = match(lower(params), ";%s*q%s*=%s*([%d.]+)")
-  return lower(range), weight and tonumber(weight) or 1
+  return range, weight and tonumber(weight) or 1
 end
 
 
