@@ -34,4 +34,11 @@ _G.print = function(...)
   io.stdout:write(table.concat(parts, "\t"), "\n")
 end
 
-require("busted.runner")({ standalone = false, output = os.getenv("KGW_BUSTED_OUTPUT") or "utfTerminal" })
+-- With failures the runner ends in an error without a message.
+local ok, err = pcall(require("busted.runner"), { standalone = false, output = "utfTerminal" })
+if not ok then
+  if err then
+    io.stderr:write(tostring(err), "\n")
+  end
+  os.exit(1)
+end

@@ -1,4 +1,5 @@
 /* Waiting: sleep, timers, threads, and a general wait object that Lua's semaphores and thread.wait are made of. */
+#include "base/clock.h"
 #include "base/freelist.h"
 #include "ffi/ffi.h"
 
@@ -9,7 +10,14 @@ typedef struct {
 
 static kgw_freelist_t sleeps = {sizeof(wait_t), 256, 0, 0, NULL};
 
-static uint64_t to_ms(double s) { return s <= 0 ? 0 : s > 1e9 ? (uint64_t)1e12 : (uint64_t)(s * 1000 + 0.999); }
+/* From now, not from the loop's cached time, which code that computes for long leaves behind. */
+static uint64_t to_ms(double s)
+{
+    if (s <= 0) return 0;
+    if (s > 1e9) return (uint64_t)1e12;
+    uint64_t now_ms = kgw_clock_mono_us() / 1000, lag_ms = now_ms > kgw_clock.mono_ms ? now_ms - kgw_clock.mono_ms : 0;
+    return (uint64_t)(s * 1000 + 0.999) + lag_ms;
+}
 
 static void on_sleep_end(kgw_timer_t *t)
 {
