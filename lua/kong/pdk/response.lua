@@ -257,7 +257,9 @@ local function error_type(headers)
   if local_response.is_grpc_request() then
     return GRPC
   end
-  return http.get_response_type(ngx.req.get_headers()["Accept"])
+  local accepted = http.get_response_type(ngx.req.get_headers()["Accept"])
+  -- Who accepts gRPC without speaking it gets an empty answer of no type.
+  return accepted == GRPC and "" or accepted
 end
 
 
@@ -288,7 +290,9 @@ function response.error(status, message, headers)
   local content_type = error_type(headers)
   headers["Content-Type"] = content_type
   local body
-  if content_type ~= GRPC then
+  if content_type == "" then
+    body = ""
+  elseif content_type ~= GRPC then
     body = fmt(http.get_error_template(content_type), message or http.get_default_message(status), request_id.get() or "")
   end
   return finish(status, body, headers)
