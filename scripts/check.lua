@@ -77,7 +77,7 @@ end
 
 -- Modules in the order of their layers: a file may require its own layer and those before it.
 local LAYERS = {
-  { "^kgw%.posix$", "^kgw%.native$", "^ngx", "^cjson", "^resty", "^kong%.constants$", "^kong%.meta$", "^kong%.globalpatches$" },
+  { "^kgw%.posix$", "^kgw%.native$", "^kgw%.json$", "^ngx", "^cjson", "^resty", "^kong%.constants$", "^kong%.meta$", "^kong%.globalpatches$" },
   { "^kong%.tools", "^kong%.conf", "^kong%.db%.certs$", "^kong%.db%.crypto$" },
   { "^kong%.db", "^kong%.vaults", "^kong%.cache", "^kong%.dns", "^kong%.router", "^kong%.balancer", "^kong%.hooks", "^kong%.concurrency" },
   { "^kong%.pdk", "^kong%.observability", "^kong%.llm", "^kong%.plugins" },

@@ -233,7 +233,7 @@ function proxy.held_body()
   end
   local size = tonumber(size_out[0])
   local out = base.buf(size)
-  return ffi_string(out, C.kgw_ffi_held_body_copy(out, size))
+  return ffi.string(out, C.kgw_ffi_held_body_copy(out, size))
 end
 
 

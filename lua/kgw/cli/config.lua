@@ -8,11 +8,6 @@ local texts = require "kgw.cli.texts"
 local fmt = string.format
 local say = node.say
 
--- Output of a command: the global print belongs to the log once the ngx API is there.
-local function print(text)
-  io.stdout:write(text, "\n")
-end
-
 local CONF_AND_PREFIX = {
   { long = "conf", short = "c", kind = "string" }, { long = "prefix", short = "p", kind = "string" },
 }

@@ -5,7 +5,6 @@ local rows = require "kong.api.rows"
 local workers = require "kong.api.workers"
 
 local ipairs = ipairs
-local pairs = pairs
 local pcall = pcall
 local sort = table.sort
 local tonumber = tonumber
