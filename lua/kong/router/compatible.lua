@@ -16,10 +16,12 @@ local sub = string.sub
 local tobit = bit.tobit
 local tonumber = tonumber
 
+local sort = require("kong.tools.sort").sort
+
 local compatible = {}
 
 local TILDE = byte("~")
-local STEPS = 64  -- routes between two calls of pause
+local STEPS = 16  -- routes between two calls of pause
 local HEADER_CNT_MAX = 255
 local LENGTH_MAX = 0x7ffff
 local IP_WEIGHT, PORT_WEIGHT, CIDR_WEIGHT = 8, 4, 1
@@ -191,10 +193,13 @@ function compatible.order(entries, subsystem, pause)
     end
   end
 
-  table.sort(keys)
+  keys = sort(keys, pause)
   local ordered, n = {}, #keys
   for i = 1, n do
     ordered[n - i + 1] = parts[tonumber(sub(keys[i], -8))]
+    if pause and i % STEPS == 0 then
+      pause()
+    end
   end
   return ordered
 end

@@ -22,7 +22,7 @@ local CHECK = {
 index.CHECK = CHECK
 
 -- Routes between two calls of pause.
-local STEPS = 64
+local STEPS = 16
 
 
 -- Paths of a candidate in declared order: { value, pattern = nil | text, options, prefix = literal text }.
@@ -155,6 +155,9 @@ function index.new(parts, is_compatible, pause)
   local prefixes, err = trie.new(size_of(parts))
   if not prefixes then
     return nil, err
+  end
+  if pause then
+    pause()
   end
   local n = #parts
   local self = {

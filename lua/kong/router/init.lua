@@ -56,13 +56,16 @@ end
 
 
 -- Routes of this subsystem whose service is not switched off.
-local function usable(entries, subsystem)
+local function usable(entries, subsystem, pause)
   local protocols = subsystem == "stream" and STREAM_PROTOCOLS or HTTP_PROTOCOLS
   local out = {}
   for i = 1, #entries do
     local entry = entries[i]
     if belongs(entry.route, protocols) and not (entry.service and entry.service.enabled == false) then
       out[#out + 1] = entry
+    end
+    if pause and i % 128 == 0 then
+      pause()
     end
   end
   return out
@@ -86,7 +89,7 @@ function router.new(entries, opts)
   end
 
   local is_compatible = flavor ~= "traditional"
-  local parts, err = order(usable(entries, subsystem), subsystem, opts and opts.pause)
+  local parts, err = order(usable(entries, subsystem, opts and opts.pause), subsystem, opts and opts.pause)
   if not parts then
     return nil, err
   end

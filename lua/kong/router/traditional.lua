@@ -13,7 +13,7 @@ local tonumber = tonumber
 
 local traditional = {}
 
-local STEPS = 64  -- routes between two calls of pause
+local STEPS = 16  -- routes between two calls of pause
 
 local TILDE = byte("~")
 local CATEGORY_BITS = {

@@ -8,12 +8,13 @@ local band = bit.band
 local tobit = bit.tobit
 local bxor = bit.bxor
 local rshift = bit.rshift
-local ffi_new = ffi.new
 
 local trie = {}
 
 
 ffi.cdef [[
+void *calloc(size_t n, size_t size);
+void free(void *p);
 typedef struct {
   int32_t label;      /* offset in the byte blob of what follows the edge's byte */
   int32_t label_len;
@@ -37,6 +38,17 @@ local function slot_of(key, mask)
 end
 
 
+-- Zeroed memory outside the collector's heap: pages of a large index come when they are used, and its size does not
+-- make the collector hurry.
+local function zeroed(ctype, pointer, n)
+  local memory = ffi.C.calloc(n, ffi.sizeof(ctype))
+  if memory == nil then
+    error("not enough memory", 0)
+  end
+  return ffi.gc(ffi.cast(pointer, memory), ffi.C.free)
+end
+
+
 -- Room for `prefix_cnt` additions of `byte_cnt` bytes in all; both are upper bounds.
 function trie.new(prefix_cnt, byte_cnt)
   local nodes_max = 3 * prefix_cnt + 2
@@ -49,13 +61,13 @@ function trie.new(prefix_cnt, byte_cnt)
   end
 
   local self = {
-    nodes = ffi_new("kgw_trie_node_t[?]", nodes_max),
+    nodes = zeroed("kgw_trie_node_t", "kgw_trie_node_t *", nodes_max),
     node_cnt = 1,
-    entries = ffi_new("kgw_trie_entry_t[?]", prefix_cnt + 1),
+    entries = zeroed("kgw_trie_entry_t", "kgw_trie_entry_t *", prefix_cnt + 1),
     entry_cnt = 1,
-    edges = ffi_new("kgw_trie_edge_t[?]", slots),
+    edges = zeroed("kgw_trie_edge_t", "kgw_trie_edge_t *", slots),
     mask = slots - 1,
-    blob = ffi_new("uint8_t[?]", byte_cnt + 1),
+    blob = zeroed("uint8_t", "uint8_t *", byte_cnt + 1),
     blob_len = 0,
   }
   -- Entry 0 ends every list and points to itself, so a cursor needs no test for the end.

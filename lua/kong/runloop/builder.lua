@@ -76,7 +76,7 @@ function builder.open(conf)
 end
 
 
-local function router_entries(store)
+local function router_entries(store, pause)
   local routes, services = list_of(store, "routes"), list_of(store, "services")
   local by_id = {}
   for i = 1, #services do
@@ -87,6 +87,9 @@ local function router_entries(store)
     local route = routes[i]
     local reference = route.service
     entries[i] = { route = route, service = reference and reference ~= null and by_id[reference.id] or nil }
+    if i % 128 == 0 then
+      pause()
+    end
   end
   return entries
 end
@@ -94,7 +97,7 @@ end
 
 local function build_router(store, pause)
   local flavor = state.conf.router_flavor or "traditional_compatible"
-  return require("kong.router").new(router_entries(store), { flavor = flavor, subsystem = "http", pause = pause })
+  return require("kong.router").new(router_entries(store, pause), { flavor = flavor, subsystem = "http", pause = pause })
 end
 
 
