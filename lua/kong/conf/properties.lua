@@ -1,7 +1,8 @@
 -- Every property of kong.conf: its type and its default. Data only; kong.conf.values gives the types their meaning.
--- A default of nil means "not set". Types: string, number, boolean, flag ("on"/"off" as text), list,
+-- A default of nil means "not set". Types: string, number, boolean, option (a boolean that is nil when it is not set),
+-- flag ("on"/"off" as text), list,
 -- strict (a number whose misspelling is refused, because a wrong value would harm), or an array of allowed words.
-local S, N, B, F, L, X = "string", "number", "boolean", "flag", "list", "strict"
+local S, N, B, O, F, L, X = "string", "number", "boolean", "option", "flag", "list", "strict"
 
 local function enum(...)
   return { ... }
@@ -52,11 +53,11 @@ local GROUPS = {
     { "cluster_rpc", B, "off" },
     { "cluster_incremental_sync", B, "off" },
     { "cluster_cjson", B, "off" },
-    { "konnect_mode", B },
+    { "konnect_mode", O },
     { "cluster_telemetry_endpoint", S },
     { "cluster_telemetry_server_name", S },
-    { "cluster_fallback_config_import", B },
-    { "cluster_fallback_config_export", B },
+    { "cluster_fallback_config_import", O },
+    { "cluster_fallback_config_export", O },
     { "cluster_fallback_config_storage", S },
     { "cluster_fallback_config_key", S },
   },

@@ -32,6 +32,9 @@ local READ = {
   boolean = function(value)
     return value == "on" or value == "true"
   end,
+  option = function(value)
+    return value == "on" or value == "true"
+  end,
   flag = function(value)
     return (value == "on" or value == "true") and "on" or "off"
   end,
@@ -65,7 +68,7 @@ local function read(name, text)
     return nil, fmt("%s has an invalid value: '%s' (%s)", name, shown(name, text), table.concat(kind, ", "))
   end
   if text == nil then
-    if kind == "boolean" and property.default then
+    if kind == "boolean" then
       return false
     end
     if kind == "flag" then
