@@ -19,7 +19,12 @@ function Ctx.get()
     end
     ctx = new_tab(0, 32)
     ctxs[slot] = ctx
-    C.kgw_ffi_ctx_used()
+    local handshake = ctxs[C.kgw_ffi_ctx_used()]
+    if handshake then
+      for key, value in pairs(handshake) do
+        ctx[key] = value
+      end
+    end
   end
   return ctx
 end
@@ -37,12 +42,6 @@ end
 -- The request, timer or handshake with that slot is over.
 function Ctx.release(slot)
   ctxs[slot] = nil
-end
-
-
--- Hands the table of one slot to another: a handshake's table to the requests of its connection.
-function Ctx.inherit(from, to)
-  ctxs[to] = ctxs[from]
 end
 
 

@@ -72,7 +72,7 @@ int kgw_ffi_body_copy(char *out, size_t max);
 int kgw_ffi_body_file(kgw_ffi_str_t *out);
 int kgw_ffi_body_set(const char *ptr, size_t len);
 void kgw_ffi_body_discard(void);
-void kgw_ffi_ctx_used(void);
+uint32_t kgw_ffi_ctx_used(void);
 int kgw_ffi_is_proxied(void);
 
 /* the response */

@@ -153,9 +153,13 @@ int kgw_ffi_req_raw_head(kgw_ffi_str_t *out)
     return KGW_OK;
 }
 
-void kgw_ffi_ctx_used(void)
+/* Returns the slot of the handshake's table that this request's begins as a copy of, 0 for none. */
+uint32_t kgw_ffi_ctx_used(void)
 {
-    if (cur_req()) cur_req()->ctx_used = true;
+    kgw_req_t *r = cur_req();
+    if (!r) return 0;
+    r->ctx_used = true;
+    return r->conn ? r->conn->ctx_slot : 0;
 }
 
 int kgw_ffi_is_proxied(void) { return cur_req() && cur_req()->proxied; }

@@ -41,6 +41,7 @@ static void on_closed(kgw_io_t *io)
         kgw_req_abort(r);
         kgw_req_unref(r);
     }
+    if (c->cert_co || c->ctx_slot) kgw_hooks.conn_gone(c);
     kgw_arena_reset(&c->head_arena);
     conn_cnt--;
     kgw_conn_stats.active = conn_cnt;

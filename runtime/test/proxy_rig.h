@@ -107,7 +107,7 @@ static void rig_init(void)
     kgw_log_level = getenv("KGW_TEST_LOG") ? KGW_LOG_DEBUG : KGW_LOG_EMERG;
     kgw_clock_update();
     KGW_ASSERT(kgw_loop_init(&rig.loop) == KGW_OK);
-    kgw_hooks = (kgw_hooks_t){rig_hook_run, rig_hook_chunk, rig_hook_req, rig_hook_req, NULL};
+    kgw_hooks = (kgw_hooks_t){rig_hook_run, rig_hook_chunk, rig_hook_req, rig_hook_req, NULL, NULL};
     kgw_hooked_phases = KGW_PH_LOG;
     kgw_proxy_conf.limits = (kgw_h1_limits_t){8192, 8192, 65536, KGW_H1_MAX_FIELDS};
     kgw_proxy_conf.header_timeout_ms = kgw_proxy_conf.body_timeout_ms = kgw_proxy_conf.send_timeout_ms = kgw_proxy_conf.keepalive_timeout_ms = 5000;

@@ -7,11 +7,13 @@
 #include "base/clock.h"
 #include "base/freelist.h"
 #include "base/log.h"
+#include "vm/vm.h"
 
 #define THREADS_KEPT 128
 #define HOG_US 50000
 
 KGW_EXPORT kgw_cur_t kgw_cur;
+kgw_tls_t *kgw_cur_tls;
 unsigned kgw_co_live_cnt;
 
 static kgw_freelist_t co_list = {sizeof(kgw_co_t), 256, 0, 0, NULL};
@@ -21,7 +23,10 @@ static kgw_loop_t *loop;
 static uint64_t next_id;
 
 /* Threads that ended normally are used again; one that was abandoned in the middle keeps live upvalues and goes to the GC. */
-static struct { lua_State *L; int ref; } spare[THREADS_KEPT];
+static struct {
+    lua_State *L;
+    int ref;
+} spare[THREADS_KEPT];
 static unsigned spare_cnt;
 
 void kgw_co_start_worker(lua_State *L, kgw_loop_t *l)
@@ -94,7 +99,9 @@ static void log_hog(kgw_co_t *co, uint64_t us)
 int kgw_co_run(kgw_co_t *co)
 {
     kgw_cur_t before = kgw_cur;
+    kgw_tls_t *tls_before = kgw_cur_tls;
     kgw_cur = (kgw_cur_t){co->req, co, co->phase, co->slot};
+    kgw_cur_tls = co->phase == KGW_PH_CERT ? co->user : NULL;
     co->is_running = true;
     co->is_ready = false;
     kgw_list_remove(&co->node);
@@ -107,6 +114,7 @@ int kgw_co_run(kgw_co_t *co)
     kgw_req_now = now_before;
     uint64_t took = kgw_clock_mono_us() - start;
     kgw_cur = before;
+    kgw_cur_tls = tls_before;
     co->is_running = false;
     if (unlikely(took > HOG_US)) log_hog(co, took);
     if (rc == 0) {

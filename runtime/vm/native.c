@@ -20,6 +20,8 @@ static int spawn(lua_State *L)
     int n = lua_gettop(L);
     kgw_co_t *co = kgw_co_new(parent->req, parent->phase, parent->slot);
     co->parent = parent;
+    co->user = parent->user;
+    co->conn = parent->conn;
     co->on_end = parent->thread_end;
     co->thread_end = parent->thread_end;
     co->nargs = n - 1;

@@ -141,8 +141,9 @@ static void release(kgw_req_t *r)
 static void on_cert_end(kgw_co_t *co, enum kgw_co_end how)
 {
     kgw_tls_t *tls = co->user;
-    kgw_slot_put(co->slot);
-    if (!tls) return;
+    kgw_conn_t *c = co->conn;
+    c->cert_co = NULL;
+    if (how == KGW_CO_DROPPED && !co->exit_wanted) return; /* conn_gone */
     tls->co_data = NULL;
     int rc = how == KGW_CO_FAILED || co->exit_code == KGW_ERROR ? KGW_ERROR : KGW_OK;
     if (tls->is_suspended) kgw_tls_resume(tls, rc);
@@ -153,18 +154,34 @@ static int cert(void *p)
 {
     kgw_tls_t *tls = p;
     if (!(kgw_hooked_phases & KGW_PH_CERT)) return KGW_OK;
-    kgw_co_t *co = kgw_co_new(NULL, KGW_PH_CERT, kgw_slot_get());
+    kgw_conn_t *c = tls->user;
+    if (!c->ctx_slot) c->ctx_slot = kgw_slot_get();
+    kgw_co_t *co = kgw_co_new(NULL, KGW_PH_CERT, c->ctx_slot);
     co->user = tls;
+    co->conn = c;
     co->on_end = on_cert_end;
+    c->cert_co = co;
     tls->co_data = co;
     tls->co_rc = KGW_OK;
-    kgw_cur_tls = tls;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_CERT]);
-    int rc = kgw_co_run(co);
-    kgw_cur_tls = NULL;
-    return rc == KGW_AGAIN ? KGW_AGAIN : tls->co_rc;
+    return kgw_co_run(co) == KGW_AGAIN ? KGW_AGAIN : tls->co_rc;
 }
 
-kgw_tls_t *kgw_cur_tls;
+static void release_slot(uint32_t slot)
+{
+    lua_State *L = kgw_vm->L;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_RELEASE]);
+    lua_pushinteger(L, slot);
+    lua_call(L, 1, 0);
+}
 
-void kgw_vm_install_hooks(void) { kgw_hooks = (kgw_hooks_t){run, chunk, abort_cos, release, cert}; }
+static void conn_gone(kgw_conn_t *c)
+{
+    if (c->cert_co) kgw_co_drop(c->cert_co);
+    c->cert_co = NULL;
+    release_slot(c->ctx_slot);
+    kgw_slot_put(c->ctx_slot);
+    c->ctx_slot = 0;
+}
+
+void kgw_vm_install_hooks(void) { kgw_hooks = (kgw_hooks_t){run, chunk, abort_cos, release, cert, conn_gone}; }
