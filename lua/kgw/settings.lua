@@ -155,7 +155,7 @@ local function limits(http, proxy, admin, remark)
   set("max_line", size)
   set("max_field", size)
   set("max_head", math.max(65536, size * (tonumber(count) or 4)))
-  set("lua_regex_match_limit", tonumber(http.lua_regex_match_limit))
+  C.kgw_ffi_re_match_limit(tonumber(http.lua_regex_match_limit) or 100000)
 end
 
 

@@ -36,7 +36,7 @@ const char *kgw_vm_root(void)
     if (n > 0) {
         exe[n] = 0;
         char *slash = strrchr(exe, '/');
-        strcpy(slash, "/../share/kgw");
+        snprintf(slash, sizeof(exe) - (size_t)(slash - exe), "/../share/kgw");
         if (access(exe, R_OK) == 0) {
             snprintf(root, sizeof(root), "%s", exe);
             return root;
