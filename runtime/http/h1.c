@@ -53,14 +53,13 @@ static enum kgw_h1_event fail(kgw_h1_t *p, unsigned status, const char *why)
 
 /* Heads ----------------------------------------------------------------------------------------------- */
 
-/* Length of the head with its empty line, 0 when it is not there yet. A bare LF also ends the search, so that the parser
- * can refuse it instead of waiting. */
+/* Length of the head with its empty line, 0 when it is not there yet. As RFC 9112 section 2.2 allows and nginx does, a lone LF
+ * ends a line of a head too (never one of chunk framing). */
 static size_t head_end(kgw_h1_t *p, const char *data, size_t len)
 {
     const char *at = data + (p->scanned > 3 ? p->scanned - 3 : 0), *end = data + len;
     while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        if (at == data || at[-1] != '\r') return (size_t)(at - data) + 1;
-        if (at >= data + 3 && at[-2] == '\n') return (size_t)(at - data) + 1;
+        if (at == data || at[-1] == '\n' || (at[-1] == '\r' && at >= data + 2 && at[-2] == '\n')) return (size_t)(at - data) + 1;
         at++;
     }
     p->scanned = (uint32_t)len;
@@ -112,6 +111,15 @@ static enum kgw_h1_event status_line(kgw_h1_t *p, kgw_str_t line)
     return KGW_H1_HEAD;
 }
 
+static bool is_plain_name(kgw_str_t name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) return false;
+    }
+    return true;
+}
+
 static enum kgw_h1_event field(kgw_h1_t *p, kgw_hdrs_t *to, kgw_str_t line)
 {
     unsigned refuse = p->is_request ? 400 : 502;
@@ -125,16 +133,17 @@ static enum kgw_h1_event field(kgw_h1_t *p, kgw_hdrs_t *to, kgw_str_t line)
         if (unlikely((c < 0x20 && c != '\t') || c == 0x7f)) return fail(p, refuse, "invalid byte in a header value");
     }
     if (to->cnt >= p->limits->max_fields) return fail(p, p->is_request ? 431 : 502, "too many header fields");
+    if (p->is_request && !is_plain_name(name)) return KGW_H1_HEAD; /* nginx: ignore_invalid_headers */
     kgw_hdrs_add(to, name, value);
     return KGW_H1_HEAD;
 }
 
-/* The next line without its CRLF; false on a bare LF. */
+/* The next line without its end. */
 static bool next_line(const char **at, const char *end, kgw_str_t *line)
 {
     const char *nl = memchr(*at, '\n', (size_t)(end - *at));
-    if (!nl || nl == *at || nl[-1] != '\r') return false;
-    *line = kgw_str(*at, (size_t)(nl - *at) - 1);
+    if (!nl) return false;
+    *line = kgw_str(*at, (size_t)(nl - *at) - (nl > *at && nl[-1] == '\r'));
     *at = nl + 1;
     return true;
 }
@@ -187,9 +196,9 @@ static enum kgw_h1_event feed_head(kgw_h1_t *p, const char *data, size_t len, si
     if (!nl && len > p->limits->max_line + 2) return fail(p, p->is_request ? 414 : 502, "start line is too long");
     if (len > p->limits->max_head) return fail(p, p->is_request ? 431 : 502, "head is too long");
     /* A bad start line is refused at once: HTTP/0.9 clients send nothing more. */
-    if (nl && !p->line_seen && nl > data && nl[-1] == '\r') {
+    if (nl && !p->line_seen) {
         p->line_seen = true;
-        kgw_str_t line = kgw_str(data, (size_t)(nl - data) - 1);
+        kgw_str_t line = kgw_str(data, (size_t)(nl - data) - (nl > data && nl[-1] == '\r'));
         enum kgw_h1_event e = p->is_request ? request_line(p, line) : status_line(p, line);
         if (e != KGW_H1_HEAD) return e;
     }

@@ -75,7 +75,7 @@ static void keep_error(kgw_tls_t *t)
     unsigned long e = ERR_peek_last_error();
     t->verify_result = SSL_get_verify_result(t->ssl);
     if (t->verify_result != X509_V_OK) snprintf(t->err, sizeof(t->err), "%ld: %s", t->verify_result, X509_verify_cert_error_string(t->verify_result));
-    else if (e) ERR_error_string_n(e, t->err, sizeof(t->err));
+    else if (e) t->is_http = ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_HTTP_REQUEST, ERR_error_string_n(e, t->err, sizeof(t->err));
     else snprintf(t->err, sizeof(t->err), "connection closed during the handshake");
     ERR_clear_error();
 }
@@ -225,6 +225,10 @@ static void on_wire_eof(kgw_io_t *io)
 static int flush(kgw_io_t *io)
 {
     kgw_tls_t *t = io->filter_data;
+    if (t->is_failed && t->is_plain) {
+        kgw_chain_move(&io->wire, &io->out);
+        return KGW_OK;
+    }
     if (t->is_failed) {
         kgw_chain_clear(&io->out);
         return KGW_OK;

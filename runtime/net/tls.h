@@ -22,6 +22,8 @@ struct kgw_tls {
     int (*cert)(kgw_tls_t *tls);    /* server: choose the certificate. KGW_OK, KGW_AGAIN (kgw_tls_resume later) or KGW_ERROR */
     void (*on_ready)(kgw_tls_t *tls, int err); /* server: handshake ended (0 or error) */
     char err[256];        /* OpenSSL's reason of the last failure */
+    bool is_http;         /* the failed handshake was plain HTTP */
+    bool is_plain;        /* after a failure: output goes out unencrypted */
     long verify_result;   /* X509_V_OK or code */
     int co_rc;
     void *co_data;        /* vm: the suspended coroutine's phase data */

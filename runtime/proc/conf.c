@@ -169,7 +169,7 @@ int kgw_conf_read_proxy(char *err, size_t err_len)
     p->client_ctx = client_ctx;
     p->limits.max_line = (uint32_t)kgw_settings_int("max_line", 8192);
     p->limits.max_field = (uint32_t)kgw_settings_int("max_field", 8192);
-    p->limits.max_head = (uint32_t)kgw_settings_int("max_head", 65536);
+    p->limits.max_head = (uint32_t)kgw_settings_int("max_head", 32768);
     p->limits.max_fields = KGW_H1_MAX_FIELDS;
     p->header_timeout_ms = (uint32_t)kgw_settings_int("client_header_timeout", 60000);
     p->body_timeout_ms = (uint32_t)kgw_settings_int("client_body_timeout", 60000);

@@ -100,6 +100,11 @@ static void on_tls_ready(kgw_tls_t *tls, int err)
     kgw_conn_t *c = tls->user;
     if (err) {
         KGW_LOG(KGW_LOG_INFO, "TLS handshake with a client failed: %s", tls->err);
+        if (tls->is_http) { /* nginx answers that too */
+            tls->is_plain = true;
+            kgw_conn_h1_refuse(c, 400, "plain HTTP request on a TLS port");
+            return;
+        }
         /* What the handshake queued (an alert) still goes out. */
         kgw_io_close_after_flush(&c->io);
         return;

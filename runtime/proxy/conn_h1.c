@@ -81,11 +81,20 @@ static void refuse(kgw_conn_t *c, kgw_req_t *r, unsigned status, const char *why
     start_req(c, r);
 }
 
+void kgw_conn_h1_refuse(kgw_conn_t *c, unsigned status, const char *why)
+{
+    kgw_req_t *r = c->req = kgw_req_new(c);
+    r->in.method = KGW_STR("GET");
+    r->in.major = r->in.minor = 1;
+    kgw_hdrs_init(&r->in.hdrs, &r->arena);
+    refuse(c, r, status, why);
+}
+
 static int check_target(kgw_req_t *r, const char **why)
 {
     if (r->in.method_id == KGW_M_CONNECT || r->in.method_id == KGW_M_TRACE) {
         *why = "method is not supported";
-        return 405;
+        return r->in.method_id == KGW_M_CONNECT ? 400 : 405;
     }
     int status = kgw_uri_split(&r->uri, r->in.target, why);
     if (status) return status;
@@ -403,12 +412,7 @@ static void write_framing(kgw_conn_t *c, kgw_req_t *r, kgw_out_t *o)
         }
     }
     if (cl || bodiless) return;
-    if (is_head) {
-        if (r->proxied) {
-            if (r->in.minor >= 1) kgw_out_field(o, KGW_STR("Transfer-Encoding"), KGW_STR("chunked"));
-        }
-        return;
-    }
+    if (is_head) return;
     if (r->in.major == 1 && r->in.minor == 0) {
         c->keep_alive = false;
         return;
@@ -465,7 +469,7 @@ static void h1_body(kgw_req_t *r, kgw_chain_t *chain, bool last)
         kgw_chain_clear(chain);
     } else if (c->chunked_out) {
         kgw_chunk_add(&c->io.out, chain);
-        if (last) kgw_chunk_last(&c->io.out, r->out_trailers);
+        if (last) kgw_chunk_last(&c->io.out, NULL);
     } else {
         if (chain->bytes > c->out_left) {
             KGW_LOG(KGW_LOG_ERR, "response is longer than its Content-Length, the rest is dropped");
@@ -514,7 +518,8 @@ static void start_linger(kgw_conn_t *c)
 {
     c->is_lingering = true;
     c->lingered = 0;
-    kgw_io_shutdown(&c->io);
+    /* A client that still owes its body has our whole answer and reads it; the others learn by the end of the stream. */
+    if (c->body_done) kgw_io_shutdown(&c->io);
     kgw_timer_start(c->loop, &c->timer, LINGER_MS);
     if (c->in) {
         kgw_block_unref(c->in);

@@ -8,6 +8,8 @@ void kgw_conn_h1_init(kgw_conn_t *c);
 kgw_block_t *kgw_conn_h1_alloc(kgw_conn_t *c);
 void kgw_conn_h1_on_bytes(kgw_conn_t *c);
 void kgw_conn_h1_on_eof(kgw_conn_t *c);
+/* Answers a connection that sent no request which could be parsed, then closes it. */
+void kgw_conn_h1_refuse(kgw_conn_t *c, unsigned status, const char *why);
 /* The connection broke. */
 void kgw_conn_h1_lost(kgw_conn_t *c);
 /* Reads pipelined requests whose predecessor is done; before every poll. */

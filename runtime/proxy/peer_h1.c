@@ -375,10 +375,6 @@ static void read_more(kgw_peer_t *p)
             kgw_chain_add_block(&r->out_body, p->in, body.ptr, body.len);
         } else if (e == KGW_H1_END) {
             p->resp_done = r->out_body_last = true;
-            if (p->h1.trailers.cnt && r->in.te_trailers) {
-                r->out_trailers = kgw_arena_alloc(&r->arena, sizeof(*r->out_trailers));
-                *r->out_trailers = p->h1.trailers;
-            }
         }
     }
     kgw_req_t *r = p->req;

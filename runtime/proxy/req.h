@@ -127,7 +127,6 @@ struct kgw_req {
     uint16_t upstream_status;
     kgw_chain_t out_body; /* local or held body, or bytes in transit */
     bool out_body_last;   /* no more bytes will be added to out_body */
-    kgw_hdrs_t *out_trailers; /* of a chunked response, for a client that asked (TE: trailers); in the arena */
     bool out_has_length;  /* out.length is right */
     bool head_is_filtered; /* header_filter ran */
     bool head_is_out;     /* ops->head was called */

@@ -160,6 +160,12 @@ static int step_BODY_IN(kgw_req_t *r)
     if (r->body.kind == KGW_BODY_UNREAD && !r->request_buffering && !r->in.is_websocket) {
         r->body.kind = KGW_BODY_LIVE;
         if (r->in.want_continue && r->conn) r->conn->ops->interim(r, 100);
+        if (r->conn) r->conn->ops->want_body(r, true);
+        if (r->is_failed || r->is_aborted) return r->is_aborted ? kgw_req_goto(r, KGW_STEP_LOG) : STEP_NEXT;
+        if (r->body.has_eof) { /* small enough to have come with the head: its length is known and it can be sent again */
+            r->body.kind = KGW_BODY_WHOLE;
+            r->body.length = r->body.seen;
+        }
     } else if (r->body.kind == KGW_BODY_UNREAD || r->body.kind == KGW_BODY_READING) {
         int rc = kgw_req_read_body(r);
         if (rc == KGW_AGAIN) {

@@ -49,15 +49,29 @@ void kgw_upstream_on_connect(kgw_req_t *r, int err)
     kgw_req_wake(r);
 }
 
+/* X-Accel-Charset names the charset that the type lacks. */
+static void add_charset(kgw_req_t *r)
+{
+    kgw_hdr_t *charset = kgw_hdrs_find(&r->out.hdrs, KGW_STR("X-Accel-Charset")), *type = kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_CONTENT_TYPE);
+    if (!charset || !type || !type->value.len || kgw_str_ieq(charset->value, KGW_STR("off"))) return;
+    static const char key[] = "charset=";
+    for (size_t i = 0; i + sizeof(key) - 1 <= type->value.len; i++)
+        if (kgw_str_ieq(kgw_str(type->value.ptr + i, sizeof(key) - 1), KGW_STR("charset="))) return;
+    type->value = kgw_arena_printf(&r->arena, "%.*s; charset=%.*s", (int)type->value.len, type->value.ptr, (int)charset->value.len, charset->value.ptr);
+}
+
 /* Fields that concern only the upstream's connection, and nginx's X-Accel-*, end here. */
 static void strip_head(kgw_req_t *r)
 {
     kgw_str_t conn = kgw_hdrs_joined(&r->out.hdrs, KGW_STR("Connection"));
     bool is_tunnel = r->out.status == 101;
+    add_charset(r);
     kgw_hdrs_foreach(h, &r->out.hdrs)
     {
         if (is_tunnel && h->token == KGW_TOK_UPGRADE) continue;
-        if (!kgw_msg_is_forwardable(h, conn)) kgw_hdrs_remove_at(&r->out.hdrs, h);
+        if (h->token == KGW_TOK_TE || h->token == KGW_TOK_PROXY_CONNECTION) continue; /* of requests only */
+        if (h->token == KGW_TOK_CONTENT_TYPE && !h->value.len) kgw_hdrs_remove_at(&r->out.hdrs, h);
+        else if (!kgw_msg_is_forwardable(h, conn)) kgw_hdrs_remove_at(&r->out.hdrs, h);
         else if (h->name.len > 8 && (h->name.ptr[2] | 0x20) == 'a' && kgw_str_ieq(kgw_str(h->name.ptr, 8), KGW_STR("x-accel-"))) kgw_hdrs_remove_at(&r->out.hdrs, h);
     }
     if (!r->in.te_trailers) kgw_hdrs_remove_token(&r->out.hdrs, KGW_TOK_TRAILER);
@@ -124,7 +138,7 @@ bool kgw_upstream_should_retry(const kgw_req_t *r, enum kgw_outcome why, bool re
         (void)got_bytes;
         return idempotent || !sent_anything;
     }
-    case KGW_OUT_BAD_RESPONSE: return !(r->in.method_id & (KGW_M_POST | KGW_M_LOCK | KGW_M_PATCH));
+    case KGW_OUT_BAD_RESPONSE: /* proxy_next_upstream has no invalid_header */
     default: return false;
     }
 }
