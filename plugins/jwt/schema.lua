@@ -49,7 +49,7 @@ return {
           description = "Seconds that a token may be valid from now; 0 for no limit.",
         } },
         { header_names = names({ "authorization" }, "Headers that may carry the token.") },
-        { realm = { type = "string", description = "The realm named in the WWW-Authenticate challenge." } },
+        { realm = { type = "string", required = false, description = "The realm named in the WWW-Authenticate challenge." } },
       },
     } },
   },

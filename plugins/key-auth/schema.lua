@@ -30,7 +30,7 @@ return {
         { key_in_query = flag(true, "Looks for the key in the query string.") },
         { key_in_body = flag(false, "Looks for the key in a form, multipart or JSON body.") },
         { run_on_preflight = flag(true, "Authenticates OPTIONS requests too.") },
-        { realm = { type = "string", description = "The realm named in the WWW-Authenticate challenge." } },
+        { realm = { type = "string", required = false, description = "The realm named in the WWW-Authenticate challenge." } },
       },
     } },
   },

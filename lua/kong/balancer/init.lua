@@ -260,7 +260,19 @@ function balancer.get_upstream_health(upstream_id)
 end
 
 
--- Health of an upstream as a whole: { health, id, details }.
+-- A target as the health of the whole upstream tells it: each address is healthy or not.
+local function host_of(from, target)
+  local _, out = target_health(from, target)
+  for i, address in ipairs(target.addresses) do
+    out.addresses[i] = {
+      ip = address.ip, port = address.port, weight = address.weight, healthy = not from.checks.is_on or address.is_healthy,
+    }
+  end
+  return out
+end
+
+
+-- Health of an upstream as a whole: { health, balancer_health, id, details }.
 function balancer.get_balancer_health(upstream_id)
   local from = rings[upstream_id]
   if not from then
@@ -269,19 +281,23 @@ function balancer.get_balancer_health(upstream_id)
   if not from.is_resolved then
     from:resolve()
   end
-  local state = "HEALTHCHECKS_OFF"
-  local details
-  if from.checks.is_on then
-    state = from.is_up and "HEALTHY" or "UNHEALTHY"
-    details = { healthy = from.is_up, weight = {
-      total = from.total_weight, available = from.available_weight, unavailable = from.total_weight - from.available_weight,
-    }, hosts = {} }
-    for i, target in ipairs(from.targets) do
-      local _, data = target_health(from, target)
-      details.hosts[i] = data
-    end
+  local state = from.is_up and "HEALTHY" or "UNHEALTHY"
+  local hosts, total, available = {}, 0, 0
+  for i, target in ipairs(from.targets) do
+    hosts[i] = host_of(from, target)
+    total = total + hosts[i].weight.total
+    available = available + hosts[i].weight.available
   end
-  return { health = state, id = upstream_id, details = details }
+  return {
+    health = from.checks.is_on and state or "HEALTHCHECKS_OFF",
+    balancer_health = state,
+    id = upstream_id,
+    details = {
+      healthy = from.is_up,
+      weight = { total = total, available = available, unavailable = total - available },
+      hosts = hosts,
+    },
+  }
 end
 
 
