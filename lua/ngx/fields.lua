@@ -17,6 +17,8 @@ local name_str, value_str = base.new_str(), base.new_str()
 local more = ffi.new("int[1]")
 local at = ffi.new("uint32_t[1]")
 
+local RESPONSE = 1
+
 local Fields = {}
 
 
@@ -96,29 +98,42 @@ function Fields.get(which, name)
 end
 
 
+-- Values of repeated names become a list.
+local function put(t, name, value)
+  local before = t[name]
+  if before == nil then
+    t[name] = value
+  elseif type(before) == "table" then
+    before[#before + 1] = value
+  else
+    t[name] = { before, value }
+  end
+end
+
+
+-- Response fields that nginx keeps apart from the others: a limit does not count them.
+local UNCOUNTED = { ["content-type"] = true, ["content-length"] = true }
+
+
 -- A table of all fields, at most `max` (0: all); "truncated" when there were more.
 function Fields.all(which, max, raw)
   local t = new_tab(0, 16)
   local n, err = 0, nil
   at[0] = 0
   while C.kgw_ffi_hdr_next(which, at, name_str, value_str) == 0 do
-    n = n + 1
-    if max > 0 and n > max then
-      err = "truncated"
-      break
-    end
     local name = text(name_str)
     if not raw then
       name = lower(name)
     end
-    local value = text(value_str)
-    local before = t[name]
-    if before == nil then
-      t[name] = value
-    elseif type(before) == "table" then
-      before[#before + 1] = value
+    local is_counted = which ~= RESPONSE or not UNCOUNTED[lower(name)]
+    n = is_counted and n + 1 or n
+    if max > 0 and n > max and is_counted then
+      err = "truncated"
+      if which ~= RESPONSE then
+        break
+      end
     else
-      t[name] = { before, value }
+      put(t, name, text(value_str))
     end
   end
   if not raw then

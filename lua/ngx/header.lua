@@ -127,7 +127,8 @@ function Header.get_headers(max, raw)
   local t, err = fields.all(RESPONSE, max or Header.max_resp_headers, raw)
   local name = raw and "Connection" or "connection"
   if rawget(t, name) == nil then
-    t[name] = CONNECTION[C.kgw_ffi_resp_connection()]
+    -- nginx has given its connection up before it logs.
+    t[name] = cur.phase == base.LOG and "close" or CONNECTION[C.kgw_ffi_resp_connection()]
   end
   return t, err
 end

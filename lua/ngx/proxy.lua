@@ -5,6 +5,7 @@ local ffi = require "ffi"
 
 local C = base.C
 local cur = base.cur
+local ffi_string = ffi.string
 local text = base.text
 local tonumber = tonumber
 
@@ -234,6 +235,12 @@ function proxy.held_body()
   local size = tonumber(size_out[0])
   local out = base.buf(size)
   return ffi.string(out, C.kgw_ffi_held_body_copy(out, size))
+end
+
+
+-- Replaces the body that is held back.
+function proxy.set_held_body(body)
+  C.kgw_ffi_held_body_set(body, #body)
 end
 
 

@@ -44,7 +44,18 @@ static kgw_str_t header(kgw_req_t *r, unsigned token)
 }
 
 static kgw_str_t get_remote_addr(kgw_req_t *r) { return ip(r, &r->client_addr); }
-static kgw_str_t get_remote_port(kgw_req_t *r) { return number(r, kgw_addr_port(&r->client_addr)); }
+static kgw_str_t get_remote_port(kgw_req_t *r)
+{
+    /* An address out of a header came without one. */
+    unsigned port = kgw_addr_port(&r->client_addr);
+    return port ? number(r, port) : KGW_STR("");
+}
+static kgw_str_t get_proxy_add_x_forwarded_for(kgw_req_t *r)
+{
+    kgw_str_t before = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("X-Forwarded-For")), own = ip(r, &r->client_addr);
+    if (!before.ptr) return own;
+    return kgw_arena_printf(&r->arena, "%.*s, %.*s", (int)before.len, before.ptr, (int)own.len, own.ptr);
+}
 static kgw_str_t get_binary_remote_addr(kgw_req_t *r) { return binary(&r->client_addr); }
 static kgw_str_t get_realip_remote_addr(kgw_req_t *r) { return r->conn ? ip(r, &r->conn->peer_addr) : ip(r, &r->client_addr); }
 static kgw_str_t get_realip_remote_port(kgw_req_t *r) { return number(r, kgw_addr_port(r->conn ? &r->conn->peer_addr : &r->client_addr)); }
@@ -253,7 +264,7 @@ static kgw_str_t get_ssl_client_fingerprint(kgw_req_t *r)
 
 #define BUILT_IN(X)                                                                                                                                                                \
     X(remote_addr, get_remote_addr)                                                                                                                                                \
-    X(remote_port, get_remote_port)                                                                                                                                                \
+    X(remote_port, get_remote_port) X(proxy_add_x_forwarded_for, get_proxy_add_x_forwarded_for)                                                                                                                                               \
     X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) X(realip_remote_port, get_realip_remote_port)                                      \
         X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request) X(document_uri, get_document_uri) X(query_string, get_query_string)          \
             X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https) X(http2, get_http2) X(server_protocol, get_server_protocol)                        \
@@ -356,6 +367,19 @@ static kgw_str_t find_header(kgw_req_t *r, const kgw_hdrs_t *t, kgw_str_t var)
     return kgw_hdrs_joined(t, var); /* the header may have been sent with underscores */
 }
 
+/* A field that the upstream sent, whatever plugins added since. */
+static kgw_str_t find_theirs(kgw_req_t *r, kgw_str_t var)
+{
+    kgw_hdrs_foreach(h, &r->out.hdrs)
+    {
+        if (!h->is_theirs || h->name.len != var.len) continue;
+        size_t i = 0;
+        while (i < var.len && (kgw_lower(h->name.ptr[i]) == var.ptr[i] || (h->name.ptr[i] == '-' && var.ptr[i] == '_'))) i++;
+        if (i == var.len) return kgw_hdrs_joined(&r->out.hdrs, h->name);
+    }
+    return KGW_STR_NULL;
+}
+
 int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out)
 {
     kgw_req_t *r = cur_req();
@@ -365,7 +389,7 @@ int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out)
     else if (len > 4 && memcmp(name, "arg_", 4) == 0) v = find_arg(r, kgw_str(name + 4, len - 4));
     else if (len > 7 && memcmp(name, "cookie_", 7) == 0) v = find_cookie(r, kgw_str(name + 7, len - 7));
     else if (len > 10 && memcmp(name, "sent_http_", 10) == 0) v = find_header(r, &r->out.hdrs, kgw_str(name + 10, len - 10));
-    else if (len > 14 && memcmp(name, "upstream_http_", 14) == 0 && r->upstream_status) v = find_header(r, &r->out.hdrs, kgw_str(name + 14, len - 14));
+    else if (len > 14 && memcmp(name, "upstream_http_", 14) == 0 && r->upstream_status) v = find_theirs(r, kgw_str(name + 14, len - 14));
     if (!v.ptr) return KGW_DECLINED;
     put(out, v);
     return KGW_OK;

@@ -34,6 +34,7 @@ kgw_hdr_t *kgw_hdrs_add(kgw_hdrs_t *h, kgw_str_t name, kgw_str_t value)
     x->token = (uint16_t)kgw_token_find(name.ptr, name.len);
     x->hash = x->token ? 0 : kgw_str_ihash(name);
     x->removed = 0;
+    x->is_theirs = 0;
     return x;
 }
 
@@ -45,6 +46,7 @@ kgw_hdr_t *kgw_hdrs_add_token(kgw_hdrs_t *h, unsigned token, kgw_str_t value)
     x->token = (uint16_t)token;
     x->hash = 0;
     x->removed = 0;
+    x->is_theirs = 0;
     return x;
 }
 

@@ -14,7 +14,8 @@ typedef struct {
     kgw_str_t value;
     uint32_t hash;    /* kgw_str_ihash(name), '_' not folded */
     uint16_t token;   /* KGW_TOK_NONE when the name is not well known */
-    uint16_t removed; /* skipped by every function; slots are not moved */
+    uint8_t removed;   /* skipped by every function; slots are not moved */
+    uint8_t is_theirs; /* in a response: the upstream sent it */
 } kgw_hdr_t;
 
 typedef struct {

@@ -68,6 +68,7 @@ static void strip_head(kgw_req_t *r)
     add_charset(r);
     kgw_hdrs_foreach(h, &r->out.hdrs)
     {
+        h->is_theirs = 1;
         if (is_tunnel && h->token == KGW_TOK_UPGRADE) continue;
         if (h->token == KGW_TOK_TE || h->token == KGW_TOK_PROXY_CONNECTION) continue; /* of requests only */
         if (h->token == KGW_TOK_CONTENT_TYPE && !h->value.len) kgw_hdrs_remove_at(&r->out.hdrs, h);

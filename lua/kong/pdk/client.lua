@@ -76,7 +76,7 @@ local function load_consumer(consumer_id, search_by_username)
     end
   end
   if not search_by_username then
-    return nil
+    return
   end
   local found, err = consumers:select_by_username(consumer_id)
   if err then

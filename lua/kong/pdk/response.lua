@@ -8,6 +8,7 @@ local local_response = require "kong.pdk.private.local_response"
 local phases = require "kong.pdk.private.phases"
 local request_id = require "kong.observability.tracing.request_id"
 
+local add_header = require("ngx.resp").add_header
 local arg = ngx.arg
 local check_phase = phases.check
 local error = error
@@ -143,7 +144,9 @@ function response.add_header(name, value)
     error(SENT, 2)
   end
   validate_header(name, value)
-  require("ngx.resp").add_header(name, normalize(value))
+  if type(value) ~= "table" or #value > 0 then
+    add_header(name, normalize(value))
+  end
 end
 
 

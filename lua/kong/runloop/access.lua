@@ -198,6 +198,8 @@ local function run_plugins(ctx, plan)
     ctx.plugin_id = entry.id
     ctx.plugin_handler = entry.handler
     ctx.KONG_LOG = entry.log_facility
+    -- Stays when the handler ends the request itself: plugins after it take no part then.
+    ctx.access_entry = entry
     local ok, err = pcall(entry.access, entry.handler, entry.conf)
     if not ok then
       ctx.KONG_LOG = nil
@@ -216,17 +218,21 @@ local function run_plugins(ctx, plan)
     end
     i = i + 1
   end
+  ctx.access_entry = nil
   ctx.plugin_id = nil
   ctx.plugin_handler = nil
   ctx.KONG_LOG = nil
 end
 
 
--- A plugin's error costs its request and nothing else.
+-- A plugin's error costs its request and nothing else. Outside of access the page is the one for errors of the server.
 function access.plugin_failed(ctx, entry, phase, err)
   kong.log.err("plugin '", entry.name, "' failed in phase ", phase, ", request_id: ", ngx.var.kong_request_id or "", ": ",
                tostring(err))
   ctx.KONG_UNEXPECTED = true
+  if phase ~= "access" then
+    return ngx.exit(500)
+  end
   return kong.response.error(500)
 end
 

@@ -6,20 +6,28 @@ local proxy = require "ngx.proxy"
 local report = require "kong.runloop.report"
 local state = require "kong.runloop.state"
 
+local cut = require("kong.runloop.plugins_iterator").cut
 local latency = proxy.latency
 local pcall = pcall
 
 local filters = {}
 
+local TEXT_TYPES = { ["text/html"] = true, ["text/plain"] = true, ["text/xml"] = true }
+
 local PHASE_RESPONSE, PHASE_HEADER_FILTER, PHASE_BODY_FILTER, PHASE_LOG = 0x80, 0x200, 0x400, 0x2000
 
 
--- A request that never reached its plugins goes by the global ones.
+-- A request that never reached its plugins goes by the global ones; one that a plugin ended (ngx.exit) or answered
+-- (ngx.say) by itself goes by those up to that plugin.
 local function plan_of(ctx)
   local plan = ctx.plugins_plan
   if not plan then
     plan = state.iterator.globals
     ctx.plugins_plan = plan
+  end
+  local entry = ctx.access_entry
+  if entry and not ctx.KONG_EXITED and not ctx.KONG_UNEXPECTED then
+    return cut(plan, entry.ordinal)
   end
   return plan
 end
@@ -72,6 +80,15 @@ local function add_debug_headers(ctx)
 end
 
 
+-- Text that Lua code had in its hands goes out with its character set, as nginx does it.
+local function add_charset()
+  local value = ngx.header["Content-Type"]
+  if TEXT_TYPES[value] then
+    ngx.header["Content-Type"] = value .. "; charset=UTF-8"
+  end
+end
+
+
 function filters.response()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_RESPONSE
@@ -86,6 +103,7 @@ function filters.response()
     end
   end
   leave(ctx)
+  add_charset()
 end
 
 

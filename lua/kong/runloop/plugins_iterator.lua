@@ -256,6 +256,29 @@ function iterator:switch(plan, ordinal, consumer_id)
 end
 
 
+-- The plan without the plugins after `ordinal`.
+function iterator.cut(plan, ordinal)
+  local cuts = plan.cuts
+  if not cuts then
+    cuts = {}
+    plan.cuts = cuts
+  end
+  local found = cuts[ordinal]
+  if found then
+    return found
+  end
+  local entries = {}
+  for i = 1, #plan.all do
+    if plan.all[i].ordinal <= ordinal then
+      entries[#entries + 1] = plan.all[i]
+    end
+  end
+  found = make_plan(entries, plan.route_id, plan.service_id, plan.consumer_id)
+  cuts[ordinal] = found
+  return found
+end
+
+
 -- Calls handler.configure of every loaded plugin with all its configurations, or nil when it has none.
 function iterator:configure()
   for i = 1, #self.sorted do

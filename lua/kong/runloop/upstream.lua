@@ -9,7 +9,9 @@ local tls = require "kong.runloop.upstream_tls"
 
 local host_header = record.host_header
 local set_peer = proxy.set_peer
+local floor = math.floor
 local slot = proxy.slot
+local time_ns = require("kong.tools.time").time_ns
 local tries = state.tries
 local want = proxy.want
 
@@ -177,6 +179,23 @@ function upstream.want_phases(plan, ctx, try)
 end
 
 
+-- What plugins and logs see of a try; `since_ns` is when its peer began to be chosen.
+local function note_try(try, data, i, ip, port, hostname, since_ns)
+  local took_ns = time_ns() - since_ns
+  data.ip, data.port, data.hostname = ip, port, hostname
+  data.try_count = i
+  data.tries[i] = {
+    ip = ip,
+    port = port,
+    balancer_start = floor(since_ns / 1e6),
+    balancer_start_ns = since_ns,
+    balancer_latency = floor(took_ns / 1e6),
+    balancer_latency_ns = took_ns,
+  }
+  try.last_port = port
+end
+
+
 -- Chooses the first peer. `ctx` is nil for requests without plugins.
 function upstream.run(ctx, rec, match)
   local try = new_try(ctx, rec, match)
@@ -186,14 +205,13 @@ function upstream.run(ctx, rec, match)
     apply_changes(data, rec)
   end
 
+  local since_ns = data and time_ns()
   local ip, port, hostname = choose(try, false)
   if not ip then
     return fail(port, hostname, try.host)
   end
   if data then
-    data.ip, data.port, data.hostname = ip, port, hostname
-    data.try_count = 1
-    data.tries[1] = { ip = ip, port = port }
+    note_try(try, data, 1, ip, port, hostname, since_ns)
     ctx.KONG_PROXIED = true
   end
   if try.ring then
@@ -239,19 +257,18 @@ function upstream.retry()
   if not run_retry_callback(data) then
     return ngx.exit(503)
   end
-  if data and data.ip == nil and data.host ~= try.host then
+  if data and (data.host ~= try.host or data.port ~= try.last_port) then
     try.host, try.port = data.host, data.port
     try.upstream = state.find_upstream(data.host)
   end
+  local since_ns = data and time_ns()
   local ip, port, hostname = choose(try, true)
   if not ip then
     ngx.log(ngx.ERR, "failed to retry the dns/balancer resolver for '", try.host, "' with: ", tostring(port))
     return ngx.exit(503)
   end
   if data then
-    data.ip, data.port, data.hostname = ip, port, hostname
-    data.try_count = data.try_count + 1
-    data.tries[data.try_count] = { ip = ip, port = port }
+    note_try(try, data, data.try_count + 1, ip, port, hostname, since_ns)
   end
   return use(try, try.rec, ip, port, hostname)
 end

@@ -2,6 +2,7 @@
 local cjson = require("cjson.safe").new()
 
 cjson.decode_array_with_array_mt(true)
+cjson.encode_escape_forward_slash(false)
 cjson.encode_sparse_array(nil, nil, 2 ^ 15)
 cjson.encode_number_precision(16)
 

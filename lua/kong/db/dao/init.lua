@@ -20,7 +20,7 @@ local null = value.null
 local is_reference = value.is_reference
 
 local DEFAULT_PAGE = 1000
-local MAX_PAGE = 50000
+local MAX_PAGE = 2048
 
 local DAO = {}
 
@@ -30,8 +30,8 @@ DAO.methods = {}
 local methods = DAO.methods
 
 
-local function failure(self, err_t)
-  return nil, tostring(err_t), err_t, self
+local function failure(_, err_t)
+  return nil, tostring(err_t), err_t
 end
 
 
@@ -148,7 +148,11 @@ local function select_by(name)
 end
 
 
+-- Only keys of several fields are looked up: a single one has a method of its own.
 function methods:select_by_cache_key(cache_key, options)
+  if #(self.schema.cache_key or {}) < 2 then
+    return nil
+  end
   local kind = kind_of(self)
   local index = kind.by_cache_key
   if not index then

@@ -30,6 +30,9 @@ local flatten = {}
 
 -- Places of lists: {entity =, up =, up_index =}; errors are put where the list stands in the input.
 
+-- Entities whose rows name their workspace: those that the run loop hands to plugins.
+local SHOWS_WORKSPACE = { routes = true, services = true, plugins = true }
+
 
 local function errors_of(state, node)
   local holder = state.errors
@@ -201,7 +204,7 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   schema:fill(item, "insert")
   validate(state, info, item, node, i, own_parent, parent_field)
   strip_nulls(item)
-  if schema.workspaceable then
+  if SHOWS_WORKSPACE[info.name] then
     item.ws_id = state.workspace
   end
   local rows = state.rows[info.name]

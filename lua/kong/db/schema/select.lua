@@ -63,7 +63,31 @@ end
 local process_record
 
 
-local function process_value(class, data, name, field, v, nulls, opts)
+local process_value
+
+
+-- References of a map's values are kept beside the map.
+local function process_map(class, data, name, values, map, nulls, opts)
+  local refs
+  for k, item in pairs(map) do
+    if item == null and not nulls then
+      map[k] = nil
+    elseif values.referenceable and is_reference(item) and opts.resolve ~= false then
+      refs = refs or {}
+      refs[k] = item
+      map[k] = resolve({}, k, item)
+    elseif type(item) == "table" then
+      map[k] = process_value(class, map, k, values, item, nulls, opts)
+    end
+  end
+  if refs then
+    data["$refs"] = data["$refs"] or {}
+    data["$refs"][name] = refs
+  end
+end
+
+
+function process_value(class, data, name, field, v, nulls, opts)
   if type(v) ~= "table" then
     if field.referenceable and is_reference(v) and opts.resolve ~= false then
       return resolve(data, name, v)
@@ -86,13 +110,7 @@ local function process_value(class, data, name, field, v, nulls, opts)
     end
     return fill.value(field, v, "select", nulls, class)
   elseif kind == "map" and field.values then
-    for k, item in pairs(v) do
-      if item == null and not nulls then
-        v[k] = nil
-      elseif type(item) == "table" or is_reference(item) then
-        v[k] = process_value(class, v, k, field.values, item, nulls, opts)
-      end
-    end
+    process_map(class, data, name, field.values, v, nulls, opts)
   end
   return v
 end

@@ -9,9 +9,11 @@ local find = string.find
 local lower = string.lower
 local next = next
 local ngx = ngx
+local set_held_body = require("ngx.proxy").set_held_body
 local type = type
 
 local HEADER_FILTER = phases.phases.header_filter
+local RESPONSE = phases.phases.response
 local GRPC = "application/grpc"
 local JSON = "application/json; charset=utf-8"
 
@@ -53,18 +55,23 @@ local function set_headers(headers)
 end
 
 
--- Hands the body over: printed, or in header_filter left for body_filter.
+-- Hands the body over: printed, in the place of the service's, or in header_filter left for body_filter.
 local function put_body(ctx, body)
-  if ctx.KONG_PHASE == HEADER_FILTER then
+  local phase = ctx.KONG_PHASE
+  if phase == HEADER_FILTER then
     ctx.response_body = body
+  elseif phase == RESPONSE then
+    set_held_body(body)
   else
     ngx.print(body)
   end
 end
 
 
+-- The phase ends here, the request only where nothing else is going to send.
 local function finish(ctx, status)
-  if ctx.KONG_PHASE == HEADER_FILTER then
+  local phase = ctx.KONG_PHASE
+  if phase == HEADER_FILTER or phase == RESPONSE then
     return ngx.exit(ngx.OK)
   end
   return ngx.exit(status)
@@ -143,8 +150,8 @@ function local_response.send(ctx, status, body, headers)
   if not has_length then
     header["Content-Length"] = body and #body or 0
   end
-  if body then
-    put_body(ctx, body)
+  if body or ctx.KONG_PHASE == RESPONSE then
+    put_body(ctx, body or "")
   end
   return finish(ctx, status)
 end
