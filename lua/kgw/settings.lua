@@ -212,7 +212,28 @@ local function upstream(conf)
   set("upstream_keepalive_idle_timeout", conf.upstream_keepalive_idle_timeout * 1000)
   local servers = #conf.dns_resolver > 0 and conf.dns_resolver or conf.resolver_address
   set("dns_servers", table.concat(servers, ","))
+end
+
+
+-- What cosockets trust: one file by its path, more of them as one text.
+local function trusted(conf)
+  local list = conf.lua_ssl_trusted_certificate
   set("lua_ssl_verify_depth", conf.lua_ssl_verify_depth)
+  set("lua_ssl_protocols", conf.lua_ssl_protocols)
+  if #list < 2 then
+    set("lua_ssl_trusted_certificate", list[1])
+    return
+  end
+  local texts = {}
+  for i, value in ipairs(list) do
+    local file = not value:find("-----BEGIN", 1, true) and io.open(value)
+    texts[i] = value
+    if file then
+      texts[i] = file:read("*a")
+      file:close()
+    end
+  end
+  set("lua_ssl_trusted_certificate", table.concat(texts, "\n"))
 end
 
 
@@ -268,6 +289,7 @@ function settings.apply(conf, logs, remark)
   client_address(conf, all, proxy)
   added_headers(all)
   upstream(conf)
+  trusted(conf)
   tls(conf, http)
   set("access_log", logs.access or "off")
   set("admin_access_log", logs.admin_access or "off")

@@ -136,7 +136,8 @@ end
 function Tcp.sslhandshake(self, session, name, verify)
   local handle = self[HANDLE]
   name = name and tostring(name) or ""
-  local rc = C.kgw_ffi_sock_handshake(handle, name, #name, verify and 1 or 0, type(session) == "cdata" and session or NULL, self[CONNECT_MS])
+  local resumed = type(session) == "cdata" and session or NULL
+  local rc = C.kgw_ffi_sock_handshake(handle, name, #name, verify and 1 or 0, resumed, self[CONNECT_MS])
   if rc == AGAIN then
     wait()
     rc = C.kgw_ffi_op_rc()
