@@ -172,8 +172,8 @@ function Tcp.setclientcert(self, cert, key)
 end
 
 
--- Beyond OpenResty's API: PEM text of the certificates that the peer of this socket may be signed by, instead of lua_ssl_trusted_certificate, and
--- how many there may be between. True, or nil, err.
+-- Beyond OpenResty's API: PEM text of the certificates that the peer of this socket may be signed by, instead of
+-- lua_ssl_trusted_certificate, and how many there may be between. True, or nil, err.
 function Tcp.settrusted(self, pem, depth)
   if C.kgw_ffi_sock_trust(self[HANDLE], pem, #pem, depth or 1) ~= OK then
     return nil, "no certificate in the text"
