@@ -38,8 +38,11 @@ local function log_path(conf, value)
 end
 
 
--- Whether lines can be appended to the file; makes it.
+-- Whether lines can be appended to the file; makes it. The standard streams are there whoever owns them.
 local function is_appendable(path)
+  if path == "/dev/stdout" or path == "/dev/stderr" then
+    return true
+  end
   local file = io.open(path, "a")
   if file then
     file:close()
@@ -56,8 +59,11 @@ function prefix.logs(conf, remark)
     remark("cannot write " .. logs.error .. ", errors go to the standard error stream")
     logs.error = nil
   end
+  local listeners = conf["$listeners"]
   for key, property in pairs { access = "proxy_access_log", admin_access = "admin_access_log", status_access = "status_access_log" } do
-    local path = log_path(conf, conf[property])
+    local kind = property:match("^%l+")
+    local is_used = #listeners[kind] > 0 and (kind ~= "admin" or conf.role ~= "data_plane")
+    local path = is_used and log_path(conf, conf[property])
     if path and not is_appendable(path) then
       remark(property .. ": cannot write " .. path .. ", it is off")
       path = nil

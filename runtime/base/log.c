@@ -31,7 +31,7 @@ bool kgw_log_is_stderr(void) { return is_on_stderr; }
 int kgw_log_open_fd(const char *path)
 {
     int standard = strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/proc/self/fd/1") == 0 ? 1 : strcmp(path, "/dev/stderr") == 0 || strcmp(path, "/proc/self/fd/2") == 0 ? 2 : 0;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    int fd = strcmp(path, "/dev/stdout") == 0 ? fcntl(1, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
     /* A pipe or socket that cannot be opened again is shared: it stays as blocking as it is, but poll guards every write. */
     return fd < 0 && standard ? fcntl(standard, F_DUPFD_CLOEXEC, 3) : fd;
 }

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,17 @@ static log_t logs[KGW_ACCESS__COUNT] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
 static log_t *to; /* the one that the line at hand goes to */
 uint64_t kgw_access_log_dropped;
 
+/* The standard streams of a container may belong to another user and cannot be opened by name then. Only pipes and
+ * sockets are made non-blocking: a terminal's or file's description is shared with others. */
+static int open_stream(const char *path)
+{
+    int fd = strcmp(path, "/dev/stdout") == 0 ? 1 : strcmp(path, "/dev/stderr") == 0 ? 2 : -1;
+    if (fd < 0 || (fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0) return -1;
+    struct stat st;
+    if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return fd;
+}
+
 int kgw_access_log_open(enum kgw_access_log which, const char *path)
 {
     log_t *l = &logs[which];
@@ -33,6 +45,7 @@ int kgw_access_log_open(enum kgw_access_log which, const char *path)
         return KGW_OK;
     }
     int fd = kgw_log_open_fd(path);
+    if (fd < 0) fd = open_stream(path);
     if (fd < 0) {
         KGW_LOG(KGW_LOG_EMERG, "cannot open the access log \"%s\": %s", path, strerror(errno));
         return KGW_ERROR;

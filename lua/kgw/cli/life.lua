@@ -188,8 +188,7 @@ local function is_answering()
   local details = conf["$listeners"]
   local status = details.status[1]
   if status then
-    local code = node.http(status, "GET", "/status/ready")
-    return code == 200 or code == 0, conf.prefix
+    return node.http(status, "GET", "/status/ready") ~= nil, conf.prefix
   end
   return details.proxy[1] and node.http(details.proxy[1], "GET", "/") ~= nil, conf.prefix
 end
