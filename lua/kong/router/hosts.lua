@@ -27,10 +27,11 @@ end
 hosts.split_port = split_port
 
 
--- `new_root` makes an empty trie root.
-function hosts.new(new_root)
+-- `new_root` makes an empty trie root. With `is_literal` a plain host with a port wants that port in the Host itself.
+function hosts.new(new_root, is_literal)
   return {
     new_root = new_root,
+    is_literal = is_literal,
     none = nil,          -- root of the routes without hosts
     exact = {},          -- "name" and "name:port"
     suffixes = {},       -- ".rest" and ".rest:port" of "*.rest"
@@ -117,7 +118,11 @@ local function resolve(self, host, default_port)
   local out = { self.none }
   local name, port = split_port(host)
   local tail = ":" .. (port or default_port or "")
-  add(out, self.exact, name, tail)
+  if self.is_literal and not port then
+    add(out, self.exact, name, "::")
+  else
+    add(out, self.exact, name, tail)
+  end
   add_wildcards(self, out, name, tail)
   if #out > self.count_max then
     self.count_max = #out

@@ -165,7 +165,7 @@ function index.new(parts, is_compatible, pause)
     trie = prefixes,
     hosts = hosts.new(function()
       return trie.new_root(prefixes)
-    end),
+    end, not is_compatible),
     checks = ffi.new("uint8_t[?]", n + 1),
     routes = {}, services = {}, methods = {}, snis = {}, headers = {}, sources = {}, destinations = {},
     tests = {}, protocols = {},

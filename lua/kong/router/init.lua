@@ -10,6 +10,7 @@ local index = require "kong.router.index"
 local regex = require "kong.router.regex"
 local bit = require "bit"
 local traditional = require "kong.router.traditional"
+local traditional_hits = require "kong.router.traditional_hits"
 local trie = require "kong.router.trie"
 
 local band = bit.band
@@ -107,6 +108,7 @@ function router.new(entries, opts)
     wants_port = built.hosts.has_hosts or flavor == "expressions",
     wants_addresses = built.wants_addresses or flavor == "expressions",
     request = {},
+    hits = flavor == "traditional" and subsystem == "http" and traditional_hits.new(parts) or nil,
     index = built,
     plain_matches = {},
     cursors = ffi.new("int32_t[?]", 64),
@@ -283,19 +285,62 @@ local function select_first(self, cnt, bytes, len, method, host, scheme, sni, sr
 end
 
 
+-- The same for the flavour traditional, which leaves out categories better than the request's own and prefers, within
+-- a category, routes that share a hit (see kong.router.traditional_hits).
+local function select_traditional(self, cnt, bytes, len, method, host, scheme, sni, default_port, src_ip, src_port, dst_ip,
+                                  dst_port, get_header)
+  local built, hits, path = self.index, self.hits, ffi_string(bytes, len)
+  local entries, cursors = built.trie.entries, self.cursors
+  local known = self.request
+  if not hits:find(known, bytes, len, path, method, host, default_port, sni, get_header) then
+    return nil
+  end
+  local found, found_category
+  while true do
+    local at, rank = best_cursor(entries, cursors, cnt)
+    if at < 0 or (found and hits.category_of[rank] ~= found_category) then
+      return found
+    end
+    local entry = cursors[at]
+    cursors[at] = entries[entry].next
+    local checks = built.checks[rank]
+    if rank >= known.first_rank
+       and passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
+      local match
+      if band(checks, CHECK.REGEX) ~= 0 then
+        match = match_paths(self, entry, rank, path)
+      else
+        match = self.plain_matches[entry] or plain_match(self, entry, rank)
+      end
+      if match then
+        if hits:is_preferred(rank, match.route, match.matches.uri, known) then
+          return match
+        end
+        if not found then
+          found, found_category = match, hits.category_of[rank]
+        end
+      end
+    end
+  end
+end
+
+
 -- The route for a request, or nil. `bytes` and `len` are the normalised path (no bytes for streams), valid during the call.
 -- `method` and `host` (as received) may be nil unless self.wants_method or self.wants_host, the port of the listener unless
 -- wants_port, addresses unless wants_addresses. `get_header(lower_name)` gives nil, a string or an array,
 -- `get_query(name)` likewise. The result is { route, service, prefix, matches }; callers may keep a `record` in it and must
 -- not change anything else.
 function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
-  local default_port = dst_port
-  if not self.is_compatible then
-    default_port = WITH_SNI[scheme] and 443 or 80
-  elseif not is_ascii(bytes, len) and not validate_utf8(ffi_string(bytes, len)) then
+  if self.hits then
+    local default_port = WITH_SNI[scheme] and 443 or 80
+    local cnt = gather(self, host, bytes, len, default_port)
+    return select_traditional(self, cnt, bytes, len, method, host, scheme, sni, default_port, src_ip, src_port, dst_ip,
+                              dst_port, get_header)
+  end
+  if self.is_compatible and not is_ascii(bytes, len) and not validate_utf8(ffi_string(bytes, len)) then
     return nil
   end
-  local cnt = gather(self, host, bytes, len, default_port)
+  local cnt = gather(self, host, bytes, len, WITH_SNI[scheme] and not self.is_compatible and 443 or dst_port)
   return select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
 end
 

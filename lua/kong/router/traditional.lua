@@ -58,25 +58,21 @@ local function host_weight(route)
 end
 
 
-local function inspect_paths(route)
-  local has_regex, longest = false, 0
-  if is_set(route.paths) then
-    for _, path in ipairs(route.paths) do
-      if byte(path, 1) == TILDE then
-        has_regex = true
-      elseif #path > longest then
-        longest = #path
-      end
-    end
+local function inspect_path(path)
+  if not path then
+    return false, 0
   end
-  return has_regex, longest
+  if byte(path, 1) == TILDE then
+    return true, 0
+  end
+  return false, #path
 end
 
 
-local function sort_key(route, index)
+local function sort_key(route, path, index)
   local kinds, bits = category_of(route)
   local weight = host_weight(route)
-  local has_regex, longest = inspect_paths(route)
+  local has_regex, longest = inspect_path(path)
   local header_cnt = 0
   if is_set(route.headers) then
     for _ in pairs(route.headers) do
@@ -93,17 +89,18 @@ local function sort_key(route, index)
 end
 
 
--- All routes, first choice first: { entry, paths = list in declared order | nil, category }.
-function traditional.order(entries, _, pause)
+-- All routes, first choice first, a route with several paths once for each: { entry, paths = { path } | nil, category }.
+function traditional.order(entries)
   local parts, keys = {}, {}
   for i = 1, #entries do
-    if pause and i % STEPS == 0 then
-      pause()
-    end
     local route = entries[i].route
-    local category
-    category, keys[i] = sort_key(route, i)
-    parts[i] = { entry = entries[i], paths = is_set(route.paths) and route.paths or nil, category = category }
+    local paths = is_set(route.paths) and route.paths or { false }
+    for j = 1, #paths do
+      local n = #parts + 1
+      local category
+      category, keys[n] = sort_key(route, paths[j], n)
+      parts[n] = { entry = entries[i], paths = paths[j] and { paths[j] } or nil, category = category }
+    end
   end
 
   table.sort(keys)

@@ -172,12 +172,10 @@ local function upstream_health(self, db)
   local by_target = balancer.get_upstream_health(upstream.id) or {}
   local list = {}
   for _, row in ipairs(target_rows(db, upstream)) do
-    if row.weight > 0 then
-      local known = by_target[row.target]
-      row.health = known and known.health or "HEALTHCHECKS_OFF"
-      row.data = known and known.data
-      list[#list + 1] = row
-    end
+    local known = by_target[row.target]
+    row.health = known and known.health or "HEALTHCHECKS_OFF"
+    row.data = known and known.data
+    list[#list + 1] = row
   end
   return 200, { data = rows.array(list), next = null, node_id = node_id() }
 end
