@@ -76,6 +76,16 @@ static kgw_str_t safe_copy(kgw_req_t *r, const char *p, size_t len)
     return kgw_str(out, n);
 }
 
+/* A Host that Lua sets before routing is the request's host from then on. */
+static void follow_host(kgw_req_t *r, kgw_str_t value)
+{
+    kgw_str_t name;
+    if (kgw_host_split(value, &name, &r->host_port) != KGW_OK) return;
+    char *low = kgw_arena_bytes(&r->arena, name.len);
+    for (size_t i = 0; i < name.len; i++) low[i] = kgw_lower(name.ptr[i]);
+    r->host = kgw_str(low, name.len);
+}
+
 int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const char *value, size_t value_len, int append)
 {
     kgw_req_t *r = cur_req();
@@ -89,6 +99,7 @@ int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const ch
     kgw_str_t v = safe_copy(r, value, value_len);
     if (append) kgw_hdrs_add(t, n, v);
     else kgw_hdrs_set(t, n, v);
+    if (token == KGW_TOK_HOST && !of_response && kgw_cur.phase == KGW_PH_REWRITE) follow_host(r, v); /* later it is the upstream's alone */
     return KGW_OK;
 }
 
