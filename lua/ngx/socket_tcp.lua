@@ -285,6 +285,12 @@ end
 local Socket = { methods = Tcp }
 
 
+-- Reads certificates ahead of the first settrusted with the same text.
+function Socket.prepare_trusted(pem)
+  return C.kgw_ffi_sock_trust(NULL, pem, #pem, 0) == OK
+end
+
+
 function Socket.tcp()
   check_phase(base.YIELDABLE)
   return setmetatable({ ffi_gc(C.kgw_ffi_sock_new(), free), DEFAULT_MS, DEFAULT_MS, DEFAULT_MS }, mt)

@@ -49,10 +49,14 @@ int kgw_ffi_sock_client_cert(void *p, void *chain, void *key)
     return KGW_OK;
 }
 
-/* PEM certificates that this socket's peer may be signed by. KGW_ERROR: there is none in the text. */
-int kgw_ffi_sock_trust(void *p, const char *pem, size_t len, int depth)
+/* Reading a system's whole bundle takes tens of milliseconds: the last text's certificates are kept. NULL: there is none in the text. */
+static X509_STORE *trusted_store(const char *pem, size_t len)
 {
-    kgw_sock_t *s = p;
+    static X509_STORE *last;
+    static unsigned char last_sum[32];
+    unsigned char sum[32];
+    EVP_Digest(pem, len, sum, NULL, EVP_sha256(), NULL);
+    if (last && memcmp(sum, last_sum, sizeof(sum)) == 0) return last;
     X509_STORE *store = X509_STORE_new();
     BIO *b = BIO_new_mem_buf(pem, (int)len);
     X509 *x;
@@ -65,9 +69,23 @@ int kgw_ffi_sock_trust(void *p, const char *pem, size_t len, int depth)
     BIO_free(b);
     if (!cnt) {
         X509_STORE_free(store);
-        return KGW_ERROR;
+        return NULL;
     }
+    X509_STORE_free(last);
+    last = store;
+    memcpy(last_sum, sum, sizeof(sum));
+    return store;
+}
+
+/* PEM certificates that this socket's peer may be signed by. s NULL: only reads them, so that the first socket need not wait. KGW_ERROR: none. */
+int kgw_ffi_sock_trust(void *p, const char *pem, size_t len, int depth)
+{
+    kgw_sock_t *s = p;
+    X509_STORE *store = trusted_store(pem, len);
+    if (!store) return KGW_ERROR;
+    if (!s) return KGW_OK;
     X509_STORE_free(s->trusted);
+    X509_STORE_up_ref(store);
     s->trusted = store;
     s->trusted_depth = depth;
     return KGW_OK;

@@ -23,7 +23,7 @@ local type = type
 
 local PREFIX = "[clustering] "
 local DEAD_S = 45
-local COALESCE_S = 0.2   -- a burst of changes makes one push; the first of a burst goes at once
+local COALESCE_S = 0.05  -- a burst of changes makes one push; the first of a burst goes at once
 local QUEUE_MAX = 1024
 
 local control_plane = {}

@@ -314,6 +314,11 @@ end
 
 -- In the master, before the fork: the saved configuration serves from the first request on. true, or nil, err.
 function data_plane.load_at_start(conf)
+  -- Certificates are read here once, for all workers.
+  local target = identity.target(conf)
+  if target then
+    require("ngx.socket_tcp").prepare_trusted(target.tls.trusted)
+  end
   if conf.declarative_config or conf.declarative_config_string then
     return true
   end

@@ -30,7 +30,19 @@ local function complete(info, row, dao)
     end
     out[name] = v
   end
+  if info.name == "workspaces" then
+    -- Kong's own are written without the parts that are not set.
+    out.config, out.meta = {}, row.meta or {}
+  end
+  if info.schema.ttl then
+    out.ttl = row.ttl or null
+  end
   return out
+end
+
+
+local function is_over(info, row)
+  return info.schema.ttl and row.ttl and row.ttl <= ngx.time()
 end
 
 
@@ -67,7 +79,7 @@ function _M.config_table(db, store, pause)
     if info.schema.db_export ~= false and kind and next(kind.list) ~= nil then
       local rows, n = {}, 0
       for _, row in ipairs(kind.list) do
-        if not is_left_out(info.name, row, services, routes) then
+        if not is_left_out(info.name, row, services, routes) and not is_over(info, row) then
           n = n + 1
           rows[n] = complete(info, row, db.daos[info.name])
           pause()

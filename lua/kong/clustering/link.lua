@@ -261,8 +261,9 @@ function link:receive()
 end
 
 
+-- The control plane's connections end with their request.
 function link:close()
-  return self.sock:close()
+  return self.is_server or self.sock:close()
 end
 
 

@@ -4,13 +4,16 @@ local C = require("resty.openssl.lib").C
 
 local asn1 = {}
 
+local string_t = ffi.typeof("const struct asn1_string_st *")
+
 local day, sec = ffi.new("int[1]"), ffi.new("int[1]")
 local epoch = ffi.gc(C.ASN1_TIME_set(nil, 0), C.ASN1_TIME_free)
 
 
 -- Seconds since the epoch of an ASN1_TIME, or nil and an error.
 function asn1.asn1_to_unix(time)
-  if time == nil or C.ASN1_TIME_diff(day, sec, epoch, time) ~= 1 then
+  -- Other code may have declared the functions that give times with another name of the type.
+  if time == nil or C.ASN1_TIME_diff(day, sec, epoch, ffi.cast(string_t, time)) ~= 1 then
     return nil, "asn1.asn1_to_unix: not a time"
   end
   return day[0] * 86400 + sec[0]

@@ -79,10 +79,26 @@ local function row_needs_work(self, row)
 end
 
 
+-- A row that ends by itself: nil when it has, else a copy with the seconds that are left.
+local function with_remaining_time(self, row, options)
+  local left = row.ttl - ngx.time()
+  if left <= 0 then
+    return nil
+  end
+  local made = self.schema:process_auto_fields(row, "select", false, options)
+  made.ws_id, made.ttl = row.ws_id, left
+  return made
+end
+
+
 -- A row as readers get it. Most rows need no work; plugins and certificates may hold vault references or old names of
 -- fields, and are prepared once per snapshot.
 local function show(self, kind, row, options)
-  if not row or not self.needs_work or options and options.raw then
+  if not row or options and options.raw then
+    return row
+  elseif row.ttl and self.schema.ttl then
+    return with_remaining_time(self, row, options)
+  elseif not self.needs_work then
     return row
   end
   local shown = kind.shown
@@ -296,9 +312,10 @@ local function page_of(self, kind, rows, size, offset, options)
   local last
   for i = from, #rows do
     local row = rows[i]
-    if not tags or has_tags(row, tags, all) then
+    local shown = (not tags or has_tags(row, tags, all)) and show(self, kind, row, options)
+    if shown then
       n = n + 1
-      list[n] = show(self, kind, row, options)
+      list[n] = shown
       last = row
       if n == size then
         break
@@ -323,10 +340,12 @@ end
 local function each_of(self, kind, rows, options)
   local i = 0
   return function()
-    i = i + 1
-    local row = rows[i]
-    if row then
-      return show(self, kind, row, options), nil, 1
+    while rows[i + 1] do
+      i = i + 1
+      local shown = show(self, kind, rows[i], options)
+      if shown then
+        return shown, nil, 1
+      end
     end
   end
 end

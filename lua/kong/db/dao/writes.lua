@@ -95,6 +95,9 @@ end
 
 local function store_row(self, row, is_new, options)
   row = strip_nulls(row)
+  if self.schema.ttl and options and options.ttl then
+    row.ttl = options.ttl > 0 and ngx.time() + options.ttl or nil
+  end
   row.ws_id = self.schema.workspaceable and (row.ws_id or self.db.workspace_id) or nil
   local err_t = check_all(self, row)
   if err_t then

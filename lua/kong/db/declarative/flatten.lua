@@ -158,6 +158,16 @@ end
 local warned = {}
 
 
+-- Rows that end by themselves come with the second at which they do; it is no field of the schema. Taken out of the item.
+local function take_expiry(info, item)
+  local expiry = info.schema.ttl and item.ttl
+  if info.schema.ttl then
+    item.ttl = nil
+  end
+  return type(expiry) == "number" and expiry or nil
+end
+
+
 local function drop_unknown_fields(info, item)
   local fields = info.schema.fields
   for name in pairs(item) do
@@ -181,7 +191,9 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   item._comment = nil
   item._ignore = nil
   item.ws_id = nil
+  local expiry
   if state.is_lenient then
+    expiry = take_expiry(info, item)
     drop_unknown_fields(info, item)
   end
   local children = take_children(info, item)

@@ -5,7 +5,6 @@ local typedefs = require "kong.db.schema.typedefs"
 return {
   name = "parameters",
   primary_key = { "key" },
-  db_export = false,
 
   fields = {
     { created_at = typedefs.auto_timestamp_s, },
