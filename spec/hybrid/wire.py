@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import threading
 
 BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -108,6 +109,27 @@ def make_pair(folder: pathlib.Path, name: str, common_name: str, issuer: str | N
         subprocess.run(["openssl", "x509", "-req", "-in", str(request), "-CA", str(folder / f"{issuer}.crt"), "-CAkey", str(folder / f"{issuer}.key"),
                         "-CAcreateserial", "-days", "30", "-extfile", str(extra), "-out", str(cert)], **quiet)
     return str(cert), str(key)
+
+
+class Watch:
+    """Reads a data plane's frames in a thread: answers pings, keeps the hashes they carry and the binary frames."""
+
+    def __init__(self, wire: Wire):
+        self.wire, self.hashes, self.binaries, self.is_closed = wire, [], [], False
+        wire.sock.settimeout(None)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self) -> None:
+        try:
+            while True:
+                got = self.wire.frame()
+                if got["opcode"] == PING:
+                    self.hashes.append(got["payload"].decode())
+                    self.wire.send(frame(PONG))
+                elif got["opcode"] == BINARY:
+                    self.binaries.append(got["payload"])
+        except (Closed, OSError, ValueError):
+            self.is_closed = True
 
 
 class FakeControlPlane:

@@ -25,7 +25,7 @@ local DEAD_S = 45
 local TICK_S = 1
 local ROTATION_S = 5
 local RETRY_MIN_S, RETRY_MAX_S = 5, 10
-local FALLBACK_EXPORT_S = 60
+local EXPORT_TICK_S, EXPORT_EVERY_S = 2, 60  -- the first copy at once, then at most one a minute
 
 local data_plane = {}
 
@@ -300,9 +300,11 @@ end
 -- Copies are written at leisure: a burst of changes makes one.
 local function export(premature, conf)
   local payload = data_plane.to_export
-  if premature or not payload then
+  local now = monotonic()
+  if premature or not payload or now - (data_plane.exported_at or 0) < EXPORT_EVERY_S then
     return
   end
+  data_plane.exported_at = now
   data_plane.to_export = nil
   local ok, err = require("kong.clustering.fallback").export(conf, payload)
   if not ok then
@@ -348,7 +350,7 @@ function data_plane.start(conf)
   end
   assert(ngx.timer.at(0, connect_loop, conf))
   if conf.cluster_fallback_config_export then
-    assert(ngx.timer.every(FALLBACK_EXPORT_S, export, conf))
+    assert(ngx.timer.every(EXPORT_TICK_S, export, conf))
   end
 end
 
