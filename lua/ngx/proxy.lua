@@ -157,6 +157,15 @@ function proxy.set_tls(key, verify, depth, ca, cert, priv)
 end
 
 
+local made_key = base.new_str()
+
+-- As set_tls with a parsed chain and key or a store (cdata, or nil) that take the place of the texts; the key that stands for all.
+function proxy.set_tls_objects(key, verify, depth, ca, cert, priv, chain, pkey, store)
+  C.kgw_ffi_set_tls_objects(key, #key, verify, depth, ca, #ca, cert, #cert, priv, #priv, chain, pkey, store, made_key)
+  return base.text(made_key)
+end
+
+
 -- Which of the later phases this request enters.
 function proxy.want(header_filter, body_filter, log, response)
   C.kgw_ffi_want(header_filter and 1 or 0, body_filter and 1 or 0, log and 1 or 0, response and 1 or 0)

@@ -67,7 +67,7 @@ void kgw_ffi_set_buffering(int request, int response)
     r->response_buffering = response != 0;
 }
 
-static X509 *read_cert(const char *pem, size_t len, STACK_OF(X509) **chain)
+static X509 *read_cert(const char *pem, size_t len, STACK_OF(X509) * *chain)
 {
     BIO *b = BIO_new_mem_buf(pem, (int)len);
     X509 *x = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL), *more;
@@ -89,29 +89,71 @@ static EVP_PKEY *read_key(const char *pem, size_t len)
     return k;
 }
 
+/* The context kept under the name, or a new one. c: verify, depth, ca_file and what the caller owns; cert and priv fill what it lacks. */
+static int use_tls(kgw_req_t *r, const char *name, kgw_tls_client_conf_t *c, kgw_str_t cert, kgw_str_t priv)
+{
+    kgw_target_t *t = &r->target;
+    t->tls_verify = (int8_t)c->verify;
+    t->tls_depth = (int16_t)c->verify_depth;
+    if (t->tls_ctx) kgw_tls_ctx_unref(t->tls_ctx);
+    t->tls_ctx = kgw_tls_ctx_cached(name);
+    if (t->tls_ctx) return KGW_OK;
+    char err[256] = "";
+    X509 *own_cert = NULL;
+    STACK_OF(X509) *own_chain = NULL;
+    EVP_PKEY *own_key = NULL;
+    c->protocols = "TLSv1.2 TLSv1.3";
+    if (!c->cert && cert.len) {
+        c->cert = own_cert = read_cert(cert.ptr, cert.len, &own_chain);
+        c->chain = own_chain;
+    }
+    if (!c->key && priv.len) c->key = own_key = read_key(priv.ptr, priv.len);
+    t->tls_ctx = kgw_tls_ctx_client(name, c, err, sizeof(err));
+    X509_free(own_cert);
+    sk_X509_pop_free(own_chain, X509_free);
+    EVP_PKEY_free(own_key);
+    if (t->tls_ctx) return KGW_OK;
+    KGW_LOG(KGW_LOG_ERR, "cannot make the upstream's TLS settings: %s", err);
+    return KGW_ERROR;
+}
+
 int kgw_ffi_set_tls(const char *key, size_t key_len, int verify, int depth, const char *ca, size_t ca_len, const char *cert, size_t cert_len, const char *priv, size_t priv_len)
 {
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
-    kgw_target_t *t = &r->target;
-    t->tls_verify = (int8_t)(verify > 0);
-    t->tls_depth = (int16_t)depth;
-    if (t->tls_ctx) kgw_tls_ctx_unref(t->tls_ctx);
     kgw_str_t name = kgw_arena_copy(&r->arena, kgw_str(key, key_len));
-    t->tls_ctx = kgw_tls_ctx_cached(name.ptr);
-    if (t->tls_ctx) return KGW_OK;
-    char err[256] = "";
     kgw_str_t ca_text = ca_len ? kgw_arena_copy(&r->arena, kgw_str(ca, ca_len)) : KGW_STR_NULL;
-    kgw_tls_client_conf_t c = {.protocols = "TLSv1.2 TLSv1.3", .verify = verify > 0, .verify_depth = depth, .ca_file = ca_text.ptr};
-    if (cert_len) c.cert = read_cert(cert, cert_len, &c.chain);
-    if (priv_len) c.key = read_key(priv, priv_len);
-    t->tls_ctx = kgw_tls_ctx_client(name.ptr, &c, err, sizeof(err));
-    X509_free(c.cert);
-    sk_X509_pop_free(c.chain, X509_free);
-    EVP_PKEY_free(c.key);
-    if (t->tls_ctx) return KGW_OK;
-    KGW_LOG(KGW_LOG_ERR, "cannot make the upstream's TLS settings: %s", err);
-    return KGW_ERROR;
+    kgw_tls_client_conf_t c = {.verify = verify > 0, .verify_depth = depth, .ca_file = ca_text.ptr};
+    return use_tls(r, name.ptr, &c, kgw_str(cert, cert_len), kgw_str(priv, priv_len));
+}
+
+/* What a plugin chose for this request: a STACK_OF(X509)* with its EVP_PKEY*, an X509_STORE*; NULL: as the texts say. The context is kept
+ * under the key, the certificate's digest and the store; the text of all three goes to *made. */
+int kgw_ffi_set_tls_objects(const char *key, size_t key_len, int verify, int depth, const char *ca, size_t ca_len, const char *cert, size_t cert_len, const char *priv,
+                            size_t priv_len, void *chain, void *pkey, void *store, kgw_ffi_str_t *made)
+{
+    kgw_req_t *r = cur_req();
+    if (!r) return KGW_ERROR;
+    kgw_str_t ca_text = ca_len ? kgw_arena_copy(&r->arena, kgw_str(ca, ca_len)) : KGW_STR_NULL;
+    kgw_tls_client_conf_t c = {.verify = verify > 0, .verify_depth = depth, .ca_file = ca_text.ptr, .store = store};
+    char hex[65] = "";
+    if (chain && pkey && sk_X509_num(chain) > 0) {
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned n = 0;
+        c.cert = sk_X509_value(chain, 0);
+        c.key = pkey;
+        if (X509_digest(c.cert, EVP_sha256(), digest, &n) == 1 && n == 32) kgw_hex(hex, digest, 32);
+        hex[64] = 0;
+        if (sk_X509_num(chain) > 1) {
+            c.chain = sk_X509_new_null();
+            for (int i = 1; i < sk_X509_num(chain); i++) sk_X509_push(c.chain, sk_X509_value(chain, i));
+        }
+    }
+    kgw_str_t name = kgw_arena_printf(&r->arena, "%.*s|%d|%d|%s|%p", (int)key_len, key, verify, depth, hex, store);
+    int rc = use_tls(r, name.ptr, &c, kgw_str(cert, cert_len), kgw_str(priv, priv_len));
+    if (hex[0]) sk_X509_free(c.chain);
+    put(made, name);
+    return rc;
 }
 
 void kgw_ffi_want(int header_filter, int body_filter, int log, int response)

@@ -51,11 +51,11 @@ end
 
 
 -- TLS connections are told apart by name and credentials as well.
-local function tls_pool(options, host, ip, port)
+local function tls_pool(key, host, ip, port)
   if not state.has_pool then
     return nil
   end
-  return ip .. "|" .. port .. "|" .. host .. "|" .. options.key
+  return ip .. "|" .. port .. "|" .. host .. "|" .. key
 end
 
 
@@ -77,8 +77,8 @@ end
 
 function upstream.set_tls_peer(rec, try, ip, port, host)
   local options = tls.options(rec, try)
-  tls.apply(options)
-  set_peer(ip, port, server_name(host), tls_pool(options, host, ip, port))
+  local key = tls.apply(options, ngx.ctx.upstream_tls)
+  set_peer(ip, port, server_name(host), tls_pool(key, host, ip, port))
 end
 
 

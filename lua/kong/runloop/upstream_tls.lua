@@ -66,8 +66,25 @@ function tls.options(rec, try)
 end
 
 
-function tls.apply(options)
+-- What a plugin set with kong.service.set_tls_*; the key of the result.
+local function apply_chosen(options, chosen)
+  local verify = options.verify
+  if chosen.verify ~= nil then
+    verify = chosen.verify and 1 or 0
+  end
+  local store = chosen.store and chosen.store.ctx or nil
+  return proxy.set_tls_objects(options.key, verify, chosen.verify_depth or options.depth, options.ca, options.cert, options.priv,
+    chosen.chain, chosen.key, store)
+end
+
+
+-- Tells C. `chosen`: ngx.ctx.upstream_tls or nil. The key that tells connections with these settings apart.
+function tls.apply(options, chosen)
+  if chosen then
+    return apply_chosen(options, chosen)
+  end
   proxy.set_tls(options.key, options.verify, options.depth, options.ca, options.cert, options.priv)
+  return options.key
 end
 
 

@@ -36,7 +36,7 @@ end
 -- PEM of the client's certificates, the leaf first; nil when it sent none.
 local function get_full_client_certificate_chain()
   check_phase(READERS)
-  return ngx.var.ssl_client_raw_chain
+  return (require("ngx.ssl").client_chain())
 end
 
 
