@@ -91,7 +91,12 @@ int kgw_pp_read(const char *data, size_t len, size_t *used, kgw_addr_t *src, kgw
 size_t kgw_pp_write_v1(char *out, const kgw_addr_t *src, const kgw_addr_t *dst)
 {
     char a[KGW_ADDR_STRLEN], b[KGW_ADDR_STRLEN];
-    kgw_addr_ip(src, a);
-    kgw_addr_ip(dst, b);
+    if (src->sa.sa_family == AF_INET6 && dst->sa.sa_family == AF_INET6) { /* mapped addresses keep their form here */
+        inet_ntop(AF_INET6, &src->in6.sin6_addr, a, sizeof(a));
+        inet_ntop(AF_INET6, &dst->in6.sin6_addr, b, sizeof(b));
+    } else {
+        kgw_addr_ip(src, a);
+        kgw_addr_ip(dst, b);
+    }
     return (size_t)snprintf(out, 108, "PROXY TCP%d %s %s %u %u\r\n", src->sa.sa_family == AF_INET6 ? 6 : 4, a, b, kgw_addr_port(src), kgw_addr_port(dst));
 }
