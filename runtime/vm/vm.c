@@ -163,14 +163,6 @@ kgw_vm_t *kgw_vm_reboot(const char *prefix)
     return NULL;
 }
 
-/* GC in small steps while the loop has nothing better to do; LuaJIT's own pace covers bursts. */
-static void gc_step(void *arg)
-{
-    kgw_vm_t *vm = arg;
-    static unsigned turn;
-    if (++turn % 8 == 0) lua_gc(vm->L, LUA_GCSTEP, 20);
-}
-
 int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cnt)
 {
     kgw_vm = vm;
@@ -179,10 +171,9 @@ int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cn
     vm->worker_cnt = cnt;
     vm->is_worker = true;
     lua_gc(vm->L, LUA_GCRESTART, 0);
-    lua_gc(vm->L, LUA_GCSETPAUSE, 150);
+    lua_gc(vm->L, LUA_GCSETPAUSE, 300); /* the heap is small: memory for time */
     kgw_co_start_worker(vm->L, loop);
     kgw_vm_install_hooks();
-    kgw_loop_before_poll(loop, gc_step, vm);
     kgw_co_t *co = kgw_co_new(NULL, KGW_PH_INIT_WORKER, kgw_slot_get());
     co->owns_slot = true;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, vm->entries[KGW_ENTRY_INIT_WORKER]);
