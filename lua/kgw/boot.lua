@@ -130,19 +130,17 @@ local function hand_over(conf)
   end
   local logs = prefix.logs(conf, remark)
   ffi.C.kgw_ffi_boot_log(logs.error, LEVELS[conf.log_level])
-  local job, err = certificates.begin(conf, is_usable)
-  if not job then
+  local material, err = certificates.of(conf, is_usable)
+  if not material then
     return nil, err
   end
   local settings = require "kgw.settings"
   settings.apply(conf, logs, remark)
-  return function()
-    settings.set_certificates(certificates.finish(job))
-    for _, text in ipairs(remarks) do
-      ffi.C.kgw_ffi_log(LOG_WARN, text, #text)
-    end
-    return true
+  settings.set_certificates(material)
+  for _, text in ipairs(remarks) do
+    ffi.C.kgw_ffi_log(LOG_WARN, text, #text)
   end
+  return true
 end
 
 
@@ -150,11 +148,10 @@ end
 function boot.start(conf)
   require("kong.conf").own = conf
   require "ngx.base"
-  local finish, err = hand_over(conf)
-  if not finish then
+  local ok, err = hand_over(conf)
+  if not ok then
     return nil, err
   end
-  local ok
   ok, err = make_dictionaries(conf)
   if not ok then
     return nil, err
@@ -164,7 +161,7 @@ function boot.start(conf)
   if not ok then
     return nil, err
   end
-  return finish()
+  return true
 end
 
 

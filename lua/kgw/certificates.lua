@@ -1,7 +1,7 @@
 -- TLS certificates of listeners: those that were given, otherwise self-signed ones. An elliptic one is made at once
--- (milliseconds); the RSA one, which takes a hundred times longer, in a process of its own while the node boots.
--- Both are kept in the prefix's ssl folder, or in memory when the prefix cannot be written.
-local cgroup = require "kong.conf.cgroup"
+-- (milliseconds); the RSA one, which takes a hundred times longer, in a process of its own that the start does not wait
+-- for: it serves from the next start or reload on. Both are kept in the prefix's ssl folder; until the RSA pair is there
+-- its files hold the elliptic one. When the prefix cannot be written there is only an elliptic pair, in memory.
 local ffi = require "ffi"
 local posix = require "kgw.posix"
 
@@ -9,7 +9,6 @@ local C = ffi.C
 
 local RSA_2048, P_256 = 0, 1
 local DAYS = 7300
-local WAIT_MS = 400
 
 local certificates = {}
 
@@ -49,60 +48,57 @@ local function given_pairs(certs, keys)
 end
 
 
---- Begins: given and elliptic certificates are there at once, RSA ones are being made when they are missing.
--- Returns a job for finish(), or nil, err.
-function certificates.begin(conf, is_usable)
-  local job = { material = {}, missing = {} }
+-- The RSA pair, nil while it is being made.
+local function rsa_pair(crt, key, elliptic)
+  local text = posix.read_file(crt)
+  local placeholder = posix.read_file(elliptic.cert)
+  if text and text ~= placeholder and posix.exists(key) then
+    return { cert = crt, key = key }
+  end
+  if posix.write_file(key, posix.read_file(elliptic.key), 384) and posix.write_file(crt, placeholder, 420) then
+    C.kgw_ffi_self_signed_later(RSA_2048, "localhost", DAYS, crt, key)
+  end
+  return nil
+end
+
+
+local function default_pairs(conf, prefix, is_usable)
+  local elliptic, err = elliptic_pair(conf[prefix .. "ssl_cert_default_ecdsa"], conf[prefix .. "ssl_cert_key_default_ecdsa"], is_usable)
+  if not elliptic then
+    return nil, err
+  end
+  local rsa = is_usable and elliptic.cert:sub(1, 1) == "/"
+    and rsa_pair(conf[prefix .. "ssl_cert_default"], conf[prefix .. "ssl_cert_key_default"], elliptic)
+  return rsa and { rsa, elliptic } or { elliptic }
+end
+
+
+--- Certificates of all listeners: what -> list of {cert =, key =} (paths or PEM). nil, err.
+-- is_usable: the prefix can be written.
+function certificates.of(conf, is_usable)
   local kinds = { { "ssl", "", conf.proxy_ssl_enabled or conf.stream_proxy_ssl_enabled } }
   if conf.role ~= "data_plane" then
     kinds[2] = { "ssl_admin", "admin_", conf.admin_ssl_enabled }
   end
   kinds[#kinds + 1] = { "ssl_status", "status_", conf.status_ssl_enabled }
+  local material = {}
   for _, kind in ipairs(kinds) do
     local what, prefix, is_on = kind[1], kind[2], kind[3]
     local certs = conf[prefix .. "ssl_cert"]
     if is_on and #certs > 0 then
-      job.material[what] = given_pairs(certs, conf[prefix .. "ssl_cert_key"])
+      material[what] = given_pairs(certs, conf[prefix .. "ssl_cert_key"])
     elseif is_on then
-      local pair, err = elliptic_pair(conf[prefix .. "ssl_cert_default_ecdsa"], conf[prefix .. "ssl_cert_key_default_ecdsa"], is_usable)
-      if not pair then
+      local err
+      material[what], err = default_pairs(conf, prefix, is_usable)
+      if not material[what] then
         return nil, err
-      end
-      local crt, key = conf[prefix .. "ssl_cert_default"], conf[prefix .. "ssl_cert_key_default"]
-      job.material[what] = { pair }
-      if is_usable then
-        job.missing[#job.missing + 1] = { what = what, cert = crt, key = key }
       end
     end
   end
   if conf.role == "control_plane" then
-    job.material.ssl_cluster = { { cert = conf.cluster_cert, key = conf.cluster_cert_key } }
+    material.ssl_cluster = { { cert = conf.cluster_cert, key = conf.cluster_cert_key } }
   end
-  for _, item in ipairs(job.missing) do
-    if not (posix.exists(item.cert) and posix.exists(item.key)) then
-      item.is_new = true
-      C.kgw_ffi_self_signed_later(RSA_2048, "localhost", DAYS, item.cert, item.key)
-    end
-  end
-  return job
-end
-
-
---- Waits a little for the RSA certificates, unless the processor is too small for that, and returns the material:
--- what -> list of {cert, key}. A late one is used from the next start or reload on.
-function certificates.finish(job)
-  local quota = cgroup.quota()
-  local left = quota and quota < 1 and 0 or WAIT_MS
-  for _, item in ipairs(job.missing) do
-    while item.is_new and not posix.exists(item.cert) and left > 0 do
-      posix.sleep_ms(2)
-      left = left - 2
-    end
-    if posix.exists(item.cert) then
-      table.insert(job.material[item.what], 1, { cert = item.cert, key = item.key })
-    end
-  end
-  return job.material
+  return material
 end
 
 

@@ -90,16 +90,22 @@ int kgw_ffi_self_signed(int kind, const char *name, int days, kgw_ffi_str_t *cer
     return rc;
 }
 
-/* Under another name first, so that nobody sees half a file. */
-static bool write_whole(const char *path, kgw_ffi_str_t text, mode_t mode)
+static bool write_new(const char *path, kgw_ffi_str_t text, mode_t mode)
 {
-    char temp[1100];
-    if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp)) return false;
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0) return false;
     bool ok = write(fd, text.ptr, text.len) == (ssize_t)text.len;
     close(fd);
-    return ok && rename(temp, path) == 0;
+    return ok;
+}
+
+/* Under other names first: nobody sees half a file, and a pair that does not match for a moment only. */
+static bool write_pair(const char *cert_path, kgw_ffi_str_t cert, const char *key_path, kgw_ffi_str_t key)
+{
+    char new_cert[1100], new_key[1100];
+    if (snprintf(new_cert, sizeof(new_cert), "%s.new", cert_path) >= (int)sizeof(new_cert)) return false;
+    if (snprintf(new_key, sizeof(new_key), "%s.new", key_path) >= (int)sizeof(new_key)) return false;
+    return write_new(new_key, key, 0600) && write_new(new_cert, cert, 0644) && rename(new_key, key_path) == 0 && rename(new_cert, cert_path) == 0;
 }
 
 int kgw_ffi_self_signed_later(int kind, const char *name, int days, const char *cert_path, const char *key_path)
@@ -110,8 +116,8 @@ int kgw_ffi_self_signed_later(int kind, const char *name, int days, const char *
     /* The caller's streams must not stay open for as long as this takes. */
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; null >= 0 && fd < 3; fd++) dup2(null, fd);
-    setpriority(PRIO_PROCESS, 0, 10);
+    setpriority(PRIO_PROCESS, 0, 19);
     kgw_ffi_str_t cert, key;
     if (kgw_ffi_self_signed(kind, name, days, &cert, &key) != KGW_OK) _exit(1);
-    _exit(write_whole(key_path, key, 0600) && write_whole(cert_path, cert, 0644) ? 0 : 1);
+    _exit(write_pair(cert_path, cert, key_path, key) ? 0 : 1);
 }
