@@ -38,9 +38,6 @@ function entities.failure(err_t, err)
   if status == 500 then
     return 500, { message = "An unexpected error occurred" }, err_t.message
   end
-  if err_t.code == 6 then
-    return 404, NOT_FOUND
-  end
   local body = {}
   for k, v in pairs(err_t) do
     if k ~= "strategy" then
@@ -155,9 +152,7 @@ function entities.select(dao, key, options)
   options = options or { raw = true }
   if is_uuid(key) then
     local row, _, err_t = dao:select({ id = key }, options)
-    if row or err_t then
-      return row, err_t
-    end
+    return row, err_t
   end
   local name = dao.schema.endpoint_key
   local select_by = name and dao["select_by_" .. name]
@@ -187,9 +182,15 @@ end
 
 -- The arguments of a write, for the fields of a schema.
 local function write_args(self, dao)
-  local args = self.body or {}
+  local args = type(self.body) == "table" and self.body or {}
   if self.is_form then
     args = arguments.infer(args, dao.schema)
+  end
+  for _, foreign in ipairs(dao.info.foreigns) do
+    local v = args[foreign.name]
+    if v ~= nil and v ~= null and type(v) ~= "table" then
+      args[foreign.name] = {}
+    end
   end
   return args
 end
@@ -243,9 +244,6 @@ function entities.single(dao, param)
         return 200, rows.show(dao.schema, row)
       end,
       PATCH = function(self)
-        if not found(self) then
-          return 404, NOT_FOUND
-        end
         local row, err, err_t = write_by(dao, "update", self.params[param], write_args(self, dao))
         if not row then
           return failure(err_t, err)
@@ -369,6 +367,21 @@ local function key_of(dao, key, row)
 end
 
 
+-- Entities without an endpoint key are put by the part of their cache key that the path names.
+local function upsert_child(dao, field, key, child, args)
+  if is_uuid(key) or dao.schema.endpoint_key then
+    return write_by(dao, "upsert", key, args)
+  end
+  for _, name in ipairs(dao.schema.cache_key or {}) do
+    if name ~= field and dao.schema.fields[name].type == "string" then
+      args[name] = key
+    end
+  end
+  local id = child and child.id or require("kong.db.schema.ids").random()
+  return dao:upsert({ id = id }, args)
+end
+
+
 function entities.child(dao, parent_dao, field, parent_param, param)
   local function wrap(fn)
     return with_child(dao, parent_dao, field, parent_param, param, fn)
@@ -392,10 +405,10 @@ function entities.child(dao, parent_dao, field, parent_param, param)
         end
         return 200, rows.show(dao.schema, row)
       end),
-      PUT = wrap(function(self, parent)
+      PUT = wrap(function(self, parent, child)
         local args = write_args(self, dao)
         args[field] = { id = parent.id }
-        local row, err, err_t = write_by(dao, "upsert", self.params[param], args)
+        local row, err, err_t = upsert_child(dao, field, self.params[param], child, args)
         if not row then
           return failure(err_t, err)
         end
@@ -403,7 +416,7 @@ function entities.child(dao, parent_dao, field, parent_param, param)
       end),
       DELETE = wrap(function(self, _, child)
         if not child then
-          return 204
+          return 404, NOT_FOUND
         end
         local ok, err, err_t = write_by(dao, "delete", key_of(dao, self.params[param], child))
         if not ok then

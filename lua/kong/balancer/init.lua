@@ -306,6 +306,8 @@ function balancer.post_health(upstream, hostname, ip, port, is_healthy)
   local from = rings[upstream.id]
   if not from then
     return nil, "Upstream " .. tostring(upstream.name) .. " has no balancer"
+  elseif not from.checks.is_on then
+    return nil, "no healthchecker found for " .. tostring(upstream.name)
   end
   if not from.is_resolved then
     from:resolve()

@@ -116,10 +116,7 @@ function certs.check_pem_pair(pair)
     return nil, "could not load public key"
   end
   if given(pair.private_key) and not read_private_key(pair.private_key) then
-    return nil, "could not load private key"
-  end
-  if type(pair.public_key) ~= "string" and type(pair.private_key) ~= "string" then
-    return nil, "need to supply a PEM formatted public and/or private key."
+    return nil, "could not load private key" .. last_error("pkey.new:load_key")
   end
   return true
 end

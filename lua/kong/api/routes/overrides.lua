@@ -170,12 +170,7 @@ end
 
 -- A certificate prints the names it is served under.
 local function with_names(db, shown)
-  local names = {}
-  for sni in db.snis:each_for_certificate({ id = shown.id }, nil, { raw = true }) do
-    names[#names + 1] = sni.name
-  end
-  table.sort(names)
-  shown.snis = rows.array(names)
+  shown.snis = rows.array(db.certificates:names_of(shown.id))
   return shown
 end
 
@@ -192,9 +187,48 @@ local function find_certificate(db, key)
 end
 
 
+local function certificate_answer(db, row, err, err_t, status)
+  if not row then
+    return entities.failure(err_t, err)
+  end
+  return status or 200, with_names(db, rows.show(db.certificates.schema, row))
+end
+
+
+-- A write to the certificate that the path means, by id or by a name; put by a new name makes a certificate.
+local function certificate_write(method)
+  return function(self, db)
+    local key = self.params.certificates
+    local dao = db.certificates
+    local row, err_t = find_certificate(db, key)
+    local id = row and row.id or validators.is_uuid(key) and key or nil
+    if err_t then
+      return entities.failure(err_t)
+    elseif method == "delete" and not row then
+      return 204
+    elseif not id and method == "update" then
+      return 404, { message = "SNI not found" }
+    end
+    if method == "delete" then
+      local ok, err, delete_err_t = dao:delete({ id = id })
+      if not ok then
+        return entities.failure(delete_err_t, err)
+      end
+      return 204
+    end
+    local args = entities.write_args(self, dao)
+    id = id or require("kong.db.schema.ids").random()
+    return certificate_answer(db, dao[method](dao, { id = id }, args))
+  end
+end
+
+
 local function register_certificates(router)
   local collection = entities.collection
-  router:add("/certificates", { GET = function(self, db)
+  router:add("/certificates", { POST = function(self, db)
+    local row, err, err_t = db.certificates:insert(entities.write_args(self, db.certificates))
+    return certificate_answer(db, row, err, err_t, 201)
+  end, GET = function(self, db)
     local listed, body = collection(db.certificates, "/certificates").methods.GET(self)
     if listed == 200 then
       for _, shown in ipairs(body.data) do
@@ -203,6 +237,9 @@ local function register_certificates(router)
     end
     return listed, body
   end })
+  router:add("/certificates/:certificates", {
+    PATCH = certificate_write("update"), PUT = certificate_write("upsert"), DELETE = certificate_write("delete"),
+  })
   router:add("/certificates/:certificates", { GET = function(self, db)
     local row, err_t = find_certificate(db, self.params.certificates)
     if not row then

@@ -3,12 +3,12 @@
 -- Used by the runloop, plugins and the Admin API. Must never change a row or know HTTP.
 local constants = require "kong.constants"
 local value = require "kong.db.schema.value"
+local refusals = require "kong.db.dao.refusals"
 local writes = require "kong.db.dao.writes"
 
 local concat = table.concat
 local error = error
 local fmt = string.format
-local getmetatable = getmetatable
 local ipairs = ipairs
 local next = next
 local pairs = pairs
@@ -232,7 +232,7 @@ local function decode_offset(self, offset)
   local name, id = text:match("^([^|]+)|[^|]*|%*|(.-)%z?$")
   -- An offset of another list has nothing after it.
   if name ~= self.schema.name then
-    return false
+    return false, self.db.writer and self.errors:invalid_offset(offset, "bad json encoding") or nil
   end
   return id
 end
@@ -406,56 +406,6 @@ local function each_for(name)
 end
 
 
--- Writes ------------------------------------------------------------------------------------------------------------
-
-
-local VERBS = { insert = "create", update = "update", upsert = "create or update", delete = "remove" }
-
-
-local function refuse(verb, field)
-  return function(self)
-    local what = field and fmt("cannot %s '%s' entities by '%s' when not using a database", verb,
-                               self.schema.name, field)
-                 or fmt("cannot %s '%s' entities when not using a database", verb, self.schema.name)
-    return failure(self, self.errors:operation_unsupported(what))
-  end
-end
-
-
-for method, verb in pairs(VERBS) do
-  methods[method] = refuse(verb)
-end
-
-local refuse_insert = methods.insert
-
-
--- A row that could be written nowhere is first told what is wrong with it.
-local function check_values(self, row)
-  local filled = self.schema:process_auto_fields(row, "insert")
-  local ok, errs = self.schema:validate_insert(filled)
-  if not ok then
-    return self.errors:schema_violation(errs)
-  end
-end
-
-
-function methods:insert(row)
-  if type(row) ~= "table" then
-    error("entity must be a table", 2)
-  end
-  local err_t = check_values(self, row)
-  if err_t then
-    return failure(self, err_t)
-  end
-  return refuse_insert(self)
-end
-
-
-function methods:truncate()
-  return self ~= nil
-end
-
-
 local function transforms_on_read(schema)
   for _, transformation in ipairs(schema.transformations or {}) do
     if transformation.on_read then
@@ -487,16 +437,8 @@ function DAO.new(db, info, custom)
   for name, fn in pairs(methods) do
     own[name] = fn
   end
-  local function by_field(name)
-    own["select_by_" .. name] = select_by(name)
-    for method, verb in pairs(VERBS) do
-      if method ~= "insert" then
-        own[method .. "_by_" .. name] = refuse(verb, name)
-      end
-    end
-  end
   for _, name in ipairs(info.uniques) do
-    by_field(name)
+    own["select_by_" .. name] = select_by(name)
   end
   for _, foreign in ipairs(info.foreigns) do
     own["page_for_" .. foreign.name] = page_for(foreign.name)
@@ -504,8 +446,16 @@ function DAO.new(db, info, custom)
   end
   if db.writer then
     writes.install(own, info)
+  else
+    refusals.install(own, info)
   end
-  own.super = methods
+  -- What custom methods stand over stays reachable.
+  local super = {}
+  for name, fn in pairs(own) do
+    super[name] = fn
+  end
+  own.super = super
+  own.is_dao = true
   for name, fn in pairs(custom or {}) do
     own[name] = fn
   end
@@ -524,8 +474,7 @@ end
 
 
 function DAO.is_dao(v)
-  local mt = type(v) == "table" and getmetatable(v)
-  return type(mt) == "table" and mt.super == methods
+  return type(v) == "table" and v.is_dao == true
 end
 
 

@@ -2,6 +2,7 @@
 -- (kong.db.strategies.lmdb). A write reads, checks and commits under one lock, so that what it checked still holds. Used by kong.db.dao.
 -- Must never know HTTP.
 local cjson = require "cjson"
+local foreign_keys = require "kong.db.dao.foreign_keys"
 local value = require "kong.db.schema.value"
 
 local fmt = string.format
@@ -127,7 +128,11 @@ end
 
 
 local function insert(self, entity, options)
-  local row, err, err_t = prepare_new(self, entity, "insert", options)
+  local resolved, unresolved = foreign_keys.resolve(self, entity)
+  if not resolved then
+    return failure(self, unresolved)
+  end
+  local row, err, err_t = prepare_new(self, resolved, "insert", options)
   if not row then
     return nil, err, err_t
   end
@@ -163,6 +168,11 @@ end
 
 
 local function update_row(self, old, changes, options)
+  local resolved, unresolved = foreign_keys.resolve(self, changes)
+  if not resolved then
+    return failure(self, unresolved)
+  end
+  changes = resolved
   local row, err, err_t = merged(self, old, changes, options)
   if not row then
     return nil, err, err_t
@@ -197,7 +207,11 @@ local function upsert(self, primary_key, entity, options)
   if err_t then
     return failure(self, err_t)
   end
-  local full = deep_copy(entity)
+  local resolved, unresolved = foreign_keys.resolve(self, entity)
+  if not resolved then
+    return failure(self, unresolved)
+  end
+  local full = deep_copy(resolved)
   full[self.key] = primary_key[self.key]
   if old and full.created_at == nil then
     full.created_at = old.created_at
@@ -292,7 +306,11 @@ local function upsert_by(name)
     if err_t then
       return failure(self, err_t)
     end
-    local full = deep_copy(entity)
+    local resolved, unresolved = foreign_keys.resolve(self, entity)
+    if not resolved then
+      return failure(self, unresolved)
+    end
+    local full = deep_copy(resolved)
     full[name] = v
     if old then
       full[self.key] = old[self.key]

@@ -38,6 +38,19 @@ function checks.is_ipv6(s)
 end
 
 
+-- "::1" -> "0000:0000:0000:0000:0000:0000:0000:0001".
+function checks.long_ipv6(s)
+  if ffi.C.inet_pton(AF_INET6, s, address) ~= 1 then
+    return s
+  end
+  local groups = {}
+  for i = 0, 7 do
+    groups[i + 1] = fmt("%02x%02x", address[2 * i], address[2 * i + 1])
+  end
+  return table.concat(groups, ":")
+end
+
+
 function checks.is_ip(s)
   return checks.is_ipv4(s) or checks.is_ipv6(s)
 end

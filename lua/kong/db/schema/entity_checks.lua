@@ -14,7 +14,8 @@ local get = value.get
 local set = value.set
 local quoted_list = value.quoted_list
 
-local entity_checks = {}
+-- is_update: an entity that exists is being changed; some texts say so.
+local entity_checks = { is_update = false }
 
 
 local function is_nonempty(v)
@@ -214,7 +215,8 @@ local CHECKERS = {
     if count_nonempty(entity, names) > 0 then
       return true
     end
-    return nil, fmt(messages.AT_LEAST_ONE_OF, quoted_list(names))
+    local text = fmt(messages.AT_LEAST_ONE_OF, quoted_list(names))
+    return nil, entity_checks.is_update and "when updating, " .. text or text
   end,
 
   only_one_of = function(entity, names)

@@ -271,6 +271,9 @@ function fill.entity(plan, data, context, nulls, class)
   end
   local names, fields, kinds, autos = plan.names, plan.fields, plan.kinds, plan.autos
   local is_new = NEW[context]
+  if is_new and plan.prefill then
+    plan.prefill(data)
+  end
   local now_s, now_ms
   for i = 1, plan.n do
     local name = names[i]

@@ -295,6 +295,9 @@ function Schema:unknown_field_error(plan, input, name)
     local _, err = compile.field(shorthand, Schema)(input[name])
     return err
   end
+  if name == "ws_id" and self.workspaceable then
+    return nil
+  end
   if name == "ttl" and self.ttl then
     local v = input.ttl
     if v == null or type(v) == "number" and v >= 0 and v <= 100000000 then
@@ -390,7 +393,10 @@ end
 
 
 function Schema:validate_update(input)
-  return self:validate(input, false)
+  entity_checks.is_update = true
+  local ok, errs = self:validate(input, false)
+  entity_checks.is_update = false
+  return ok, errs
 end
 
 

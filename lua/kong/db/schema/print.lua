@@ -1,5 +1,7 @@
 -- Prints error tables as text: "{field="..."}" in one line, or with two-space indents, keys sorted.
 -- Used for error messages of schemas, primary keys and the declarative loader. Must never print cycles.
+local null = require("kong.db.schema.value").null
+
 local type = type
 local tostring = tostring
 local rep = string.rep
@@ -38,6 +40,9 @@ end
 local function scalar_text(v)
   if type(v) == "string" then
     return (fmt("%q", v):gsub("\\\n", "\\n"))
+  end
+  if v == null then
+    return "null"
   end
   return tostring(v)
 end

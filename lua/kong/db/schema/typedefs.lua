@@ -193,6 +193,7 @@ typedefs.pem = Schema.define {
       description = "A string representing a public key in PEM format.",
     }, },
   },
+  entity_checks = { { at_least_one_of = { "private_key", "public_key" } } },
   custom_validator = certs.check_pem_pair,
 }
 

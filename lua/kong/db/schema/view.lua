@@ -92,6 +92,8 @@ function view.new(schema, subschema, class)
     shorthands = shorthands,
     shorthand_names = shorthand_names,
     has_subschema = subschema ~= nil,
+    -- Defaults that depend on other fields.
+    prefill = schema.prefill,
     own_checks = { schema.check, subschema and subschema.check },
   }
 end

@@ -5,6 +5,20 @@ local typedefs = require "kong.db.schema.typedefs"
 local value = require "kong.db.schema.value"
 
 
+-- What a public key of each type consists of. Symmetric keys ("oct") are none.
+local PARAMETERS = { RSA = { "n", "e" }, EC = { "crv", "x", "y" }, OKP = { "crv", "x" } }
+
+
+local function has_all(jwk, names)
+  for _, name in ipairs(names) do
+    if type(jwk[name]) ~= "string" or jwk[name] == "" then
+      return false
+    end
+  end
+  return true
+end
+
+
 local function check_jwk(entity)
   local jwk = entity.jwk
   if type(jwk) ~= "string" or value.is_reference(jwk) then
@@ -17,7 +31,8 @@ local function check_jwk(entity)
   if decoded.kid ~= entity.kid then
     return nil, "kid in jwk.kid must be equal to keys.kid"
   end
-  if type(decoded.kty) ~= "string" then
+  local needed = PARAMETERS[decoded.kty]
+  if not needed or not has_all(decoded, needed) then
     return nil, "could not load JWK, likely not a valid key"
   end
   return true

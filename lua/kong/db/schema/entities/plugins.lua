@@ -1,4 +1,4 @@
--- The plugins entity; the  record comes from the subschema of each plugin.
+-- The plugins entity; the config record comes from the subschema of each plugin.
 -- Read by kong.db and by schemas that refer to it. Must never hold anything but the definition.
 local typedefs = require "kong.db.schema.typedefs"
 local value = require "kong.db.schema.value"

@@ -5,8 +5,23 @@ local typedefs = require "kong.db.schema.typedefs"
 
 local PRIORITY_MAX = 2 ^ 46 - 1
 
+-- Paths of gRPC name the method: they are not stripped.
+local function prefill(route)
+  local protocols = route.protocols
+  if route.strip_path ~= nil or type(protocols) ~= "table" then
+    return
+  end
+  for i = 1, #protocols do
+    if protocols[i] == "grpc" or protocols[i] == "grpcs" then
+      route.strip_path = false
+    end
+  end
+end
+
+
 local routes = {
   name = "routes",
+  prefill = prefill,
   primary_key = { "id" },
   endpoint_key = "name",
   workspaceable = true,
