@@ -3,6 +3,7 @@ local certs = require "kong.db.certs"
 local crypto = require "kong.db.crypto"
 local ffi = require "ffi"
 local posix = require "kgw.posix"
+local properties = require "kong.conf.properties"
 local strip = require("kong.conf.file").strip
 
 local fmt = string.format
@@ -251,9 +252,10 @@ local function members(conf, add, name, allowed)
 end
 
 
+-- A container may lack the file that is the default.
 local function hosts_file(conf, add, name)
   local path = conf[name]
-  if path and (not posix.exists(path) or posix.is_dir(path)) then
+  if path and path ~= properties.by_name[name].default and (not posix.exists(path) or posix.is_dir(path)) then
     add(name .. ": file does not exist")
   end
 end
