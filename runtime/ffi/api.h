@@ -246,6 +246,10 @@ int kgw_ffi_ssl_verify_client(void *chain, int depth);
 void *kgw_ffi_ssl_pointer(void);
 int kgw_ffi_ssl_client_chain(char *out, size_t max);
 int kgw_ffi_ssl_disable_reuse(void);
+int kgw_ffi_ocsp_responder(const char *der, size_t len, char *out, size_t max, kgw_ffi_str_t *err);
+int kgw_ffi_ocsp_request(const char *der, size_t len, char *out, size_t max, kgw_ffi_str_t *err);
+int kgw_ffi_ocsp_validate(const char *der_response, size_t response_len, const char *der, size_t len, kgw_ffi_str_t *err);
+int kgw_ffi_ocsp_staple(const char *der, size_t len, kgw_ffi_str_t *err);
 
 /* large configurations (clustering): gunzip and cut in a helper thread; hashes are XXH3 of an item's bytes */
 typedef struct { kgw_ffi_str_t name, value; uint32_t first, cnt; uint8_t depth, kind; } kgw_ffi_section_t;
