@@ -75,6 +75,11 @@ void kgw_ffi_body_discard(void);
 uint32_t kgw_ffi_ctx_used(void);
 int kgw_ffi_is_proxied(void);
 
+/* the router's index */
+int kgw_ffi_trie_collect(const void *nodes, const void *edges, uint32_t mask, const uint8_t *blob, int root, const uint8_t *path, int len, int32_t *cursors, int cnt);
+int kgw_ffi_trie_best(const void *entries, const int32_t *cursors, int cnt, int32_t *rank);
+int kgw_ffi_is_ascii(const uint8_t *p, int len);
+
 /* the response */
 int kgw_ffi_status_get(void);
 int kgw_ffi_status_set(int status, const char *reason, size_t len);

@@ -3,6 +3,7 @@
 -- Must never read ngx.* request data itself: everything comes in by argument.
 local attributes = require "kong.router.attributes"
 local compatible = require "kong.router.compatible"
+local loops = require "ngx.bytes"
 local expressions = require "kong.router.expressions"
 local ffi = require "ffi"
 local hosts = require "kong.router.hosts"
@@ -15,14 +16,15 @@ local trie = require "kong.router.trie"
 
 local band = bit.band
 local cast = ffi.cast
+local best_cursor = loops.best
 local collect = trie.collect
+local is_ascii = loops.is_ascii
 local ffi_string = ffi.string
 local find_roots = hosts.find
 local match_start = regex.match_start
 local sub = string.sub
 local validate_utf8 = require("kong.tools.string").validate_utf8
 local u8 = ffi.typeof("const uint8_t *")
-local u32 = ffi.typeof("const uint32_t *")
 
 local router = {}
 local mt = { __index = router }
@@ -35,7 +37,6 @@ local ORDERS = {
 }
 local REGEX_OR_EXPRESSION = CHECK.REGEX + CHECK.EXPRESSION
 local END_RANK = 0x7fffffff
-local HIGH_BITS = bit.tobit(0x80808080)
 local HTTP_PROTOCOLS = { http = true, https = true, grpc = true, grpcs = true }
 local STREAM_PROTOCOLS = { tcp = true, tls = true, udp = true, tls_passthrough = true }
 -- The scheme of a request whose SNI counts.
@@ -200,24 +201,6 @@ local function passes(built, rank, checks, method, scheme, sni, src_ip, src_port
 end
 
 
--- Rust takes text only: a path with bytes that are no UTF-8 matches no route of the compatible flavour.
-local function is_ascii(path, len)
-  local words = cast(u32, path)
-  local n = bit.rshift(len, 2)
-  for i = 0, n - 1 do
-    if band(words[i], HIGH_BITS) ~= 0 then
-      return false
-    end
-  end
-  for i = n * 4, len - 1 do
-    if path[i] >= 0x80 then
-      return false
-    end
-  end
-  return true
-end
-
-
 -- Fills self.cursors with the lists of candidates for this host and path; returns how many.
 local function gather(self, host, path, len, default_port)
   local built = self.index
@@ -233,19 +216,6 @@ local function gather(self, host, path, len, default_port)
     cnt = collect(prefixes, roots[i], path, len, cursors, cnt)
   end
   return cnt
-end
-
-
--- Index of the cursor with the best rank, or -1. Ended lists stay on the end entry.
-local function best_cursor(entries, cursors, cnt)
-  local best, at = END_RANK, -1
-  for i = 0, cnt - 1 do
-    local rank = entries[cursors[i]].rank
-    if rank < best then
-      best, at = rank, i
-    end
-  end
-  return at, best
 end
 
 
@@ -337,6 +307,7 @@ function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_
     return select_traditional(self, cnt, bytes, len, method, host, scheme, sni, default_port, src_ip, src_port, dst_ip,
                               dst_port, get_header)
   end
+  -- Rust takes text only: a path with bytes that are no UTF-8 matches no route of the compatible flavour.
   if self.is_compatible and not is_ascii(bytes, len) and not validate_utf8(ffi_string(bytes, len)) then
     return nil
   end

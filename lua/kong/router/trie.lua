@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local bit = require "bit"
 
 local band = bit.band
+local collect = require("ngx.bytes").collect
 local tobit = bit.tobit
 local bxor = bit.bxor
 local rshift = bit.rshift
@@ -169,44 +170,7 @@ end
 -- Appends to `cursors` (int32_t array) the lists along `path`, and returns how many there are now. At most
 -- `cursors_max` fit; the array has room for the deepest chain of prefixes (see trie.max_depth).
 function trie.collect(self, root, path, len, cursors, cnt)
-  local nodes, edges, mask, blob = self.nodes, self.edges, self.mask, self.blob
-  local node, pos = root, 0
-
-  while true do
-    local n = nodes[node]
-    local label_len = n.label_len
-    if label_len > 0 then
-      if pos + label_len > len then
-        return cnt
-      end
-      local label = n.label
-      for i = 0, label_len - 1 do
-        if blob[label + i] ~= path[pos + i] then
-          return cnt
-        end
-      end
-      pos = pos + label_len
-    end
-
-    if n.list ~= 0 then
-      cursors[cnt] = n.list
-      cnt = cnt + 1
-    end
-    if pos >= len or n.has_edges == 0 then
-      return cnt
-    end
-
-    local key = node * 256 + path[pos]
-    local i = slot_of(tobit(key), mask)
-    while edges[i].node ~= 0 and edges[i].key ~= key do
-      i = band(i + 1, mask)
-    end
-    node = edges[i].node
-    if node == 0 then
-      return cnt
-    end
-    pos = pos + 1
-  end
+  return collect(self.nodes, self.edges, self.mask, self.blob, root, path, len, cursors, cnt)
 end
 
 
