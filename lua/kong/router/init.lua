@@ -36,7 +36,6 @@ local ORDERS = {
   expressions = expressions.order,
 }
 local REGEX_OR_EXPRESSION = CHECK.REGEX + CHECK.EXPRESSION
-local END_RANK = 0x7fffffff
 local HTTP_PROTOCOLS = { http = true, https = true, grpc = true, grpcs = true }
 local STREAM_PROTOCOLS = { tcp = true, tls = true, udp = true, tls_passthrough = true }
 -- The scheme of a request whose SNI counts.
