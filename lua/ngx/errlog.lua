@@ -29,6 +29,12 @@ function Errlog.get_sys_filter_level()
 end
 
 
+-- Of this worker, from now on.
+function Errlog.set_sys_filter_level(level)
+  C.kgw_ffi_log_level(level)
+end
+
+
 function Errlog.set_filter_level()
   return nil, "directive \"lua_capture_error_log\" is not set"
 end

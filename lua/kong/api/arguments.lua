@@ -131,6 +131,9 @@ function arguments.infer(args, schema)
       args[name] = infer(field, args[name])
     end
   end
+  if schema.ttl and args.ttl ~= nil then
+    args.ttl = tonumber(args.ttl) or args.ttl
+  end
   return args
 end
 

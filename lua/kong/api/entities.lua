@@ -170,13 +170,17 @@ end
 local select_row = entities.select
 
 
+local write_options
+
+
 -- Runs a write of the DAO for the row a path segment means.
-local function write_by(dao, verb, key, ...)
+local function write_by(dao, verb, key, args)
   local name = dao.schema.endpoint_key
+  local options = args and write_options(dao, args)
   if is_uuid(key) or not name then
-    return dao[verb](dao, { id = key }, ...)
+    return dao[verb](dao, { id = key }, args, options)
   end
-  return dao[verb .. "_by_" .. name](dao, key, ...)
+  return dao[verb .. "_by_" .. name](dao, key, args, options)
 end
 
 
@@ -199,6 +203,20 @@ end
 entities.write_args = write_args
 
 
+-- How a DAO is to write the arguments: rows come back as they are stored; a time to live is no field.
+function write_options(dao, args)
+  local options = { raw = true }
+  if dao.schema.ttl and type(args.ttl) == "number" then
+    options.ttl = args.ttl
+    args.ttl = nil
+  end
+  return options
+end
+
+
+entities.write_options = write_options
+
+
 -- Collections --------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +236,8 @@ function entities.collection(dao, base)
         return list_answer(dao, list, offset, base, self.query)
       end,
       POST = function(self)
-        local row, err, err_t = dao:insert(write_args(self, dao))
+        local args = write_args(self, dao)
+        local row, err, err_t = dao:insert(args, write_options(dao, args))
         if not row then
           return failure(err_t, err)
         end
@@ -334,7 +353,7 @@ function entities.children(dao, parent_dao, field, param, base)
         end
         local args = write_args(self, dao)
         args[field] = { id = parent.id }
-        local row, err, insert_err_t = dao:insert(args)
+        local row, err, insert_err_t = dao:insert(args, write_options(dao, args))
         if not row then
           return failure(insert_err_t, err)
         end
@@ -378,7 +397,7 @@ local function upsert_child(dao, field, key, child, args)
     end
   end
   local id = child and child.id or require("kong.db.schema.ids").random()
-  return dao:upsert({ id = id }, args)
+  return dao:upsert({ id = id }, args, write_options(dao, args))
 end
 
 

@@ -1,5 +1,8 @@
 -- What the workers tell each other about themselves through the dictionary "kong": process ids, memory, counters and
 -- which configuration they serve. Used by the Status and Admin API. Must never hold anything of a request.
+local constants = require "kong.constants"
+local errlog = require "ngx.errlog"
+
 local ids = ngx.worker
 
 local concat = table.concat
@@ -41,6 +44,25 @@ function workers.publish()
   zone:set(key("pid", id), ids.pid())
   zone:set(key("memory", id), collectgarbage("count") * 1024)
   zone:set(key("counters", id), concat(packed, " "))
+end
+
+
+local LEVEL_KEY = constants.DYN_LOG_LEVEL_KEY
+
+
+-- Changes the log level of this worker now and of the others soon.
+function workers.set_log_level(level)
+  errlog.set_sys_filter_level(level)
+  dict():set(LEVEL_KEY, level)
+end
+
+
+-- Takes over a level that another worker was told. Called now and then.
+function workers.follow_log_level()
+  local level = dict():get(LEVEL_KEY)
+  if level and level ~= errlog.get_sys_filter_level() then
+    errlog.set_sys_filter_level(level)
+  end
 end
 
 

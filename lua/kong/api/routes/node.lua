@@ -1,6 +1,8 @@
 -- /, /endpoints, /plugins/enabled, /cache, /tags, /debug, /clustering: the Admin API's paths about the node.
 -- Used by kong.api. Must never show a secret of the configuration.
+local constants = require "kong.constants"
 local entities = require "kong.api.entities"
+local errlog = require "ngx.errlog"
 local rows = require "kong.api.rows"
 local workers = require "kong.api.workers"
 
@@ -12,6 +14,8 @@ local tostring = tostring
 local type = type
 
 local node = {}
+
+local LEVELS = constants.LOG_LEVELS
 
 local function plugins_of(db)
   local available = {}
@@ -160,12 +164,23 @@ end
 
 
 local function level_name()
-  return kong.configuration.log_level
+  return LEVELS[errlog.get_sys_filter_level()] or kong.configuration.log_level
 end
 
 
-local function set_level()
-  return 405, { message = "cannot change log level when not using a database" }
+local function set_level(self)
+  if kong.configuration.database == "off" then
+    return 405, { message = "cannot change log level when not using a database" }
+  end
+  local wanted = self.params.log_level
+  local level = LEVELS[wanted]
+  if type(level) ~= "number" then
+    return 400, { message = "unknown log level: " .. tostring(wanted) }
+  elseif level == errlog.get_sys_filter_level() then
+    return 200, { message = "log level is already " .. wanted }
+  end
+  workers.set_log_level(level)
+  return 200, { message = "log level changed" }
 end
 
 

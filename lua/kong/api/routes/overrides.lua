@@ -115,9 +115,6 @@ local function target_write(method)
   return with_upstream(function(self, db, upstream)
     local target = find_target(db, upstream, self.params.targets)
     if not target then
-      if method == "delete" then
-        return 204
-      end
       return 404, NOT_FOUND
     end
     local dao = db.targets

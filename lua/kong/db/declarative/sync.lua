@@ -19,7 +19,8 @@ local DICT = "kong_config"
 local VERSION_KEY = "kong:config:version"
 local ROWS_PER_PIECE = 48
 local POLL_SECONDS = 0.1
-local PUBLISH_EVERY = 50
+local PUBLISH_SECONDS = 5
+local PUBLISH_EVERY = PUBLISH_SECONDS / POLL_SECONDS
 
 -- The configuration this worker serves: 0 is the one of the start.
 local current = 0
@@ -284,13 +285,16 @@ function sync.start_worker()
   workers.serves(0)
   local ticks = 0
   ngx.timer.at(0, catch_up)
-  ngx.timer.every(POLL_SECONDS, function(premature)
+  -- A worker that is alone has nobody to hear from; it only goes on publishing its numbers.
+  local is_alone = ngx.worker.count() == 1
+  ngx.timer.every(is_alone and PUBLISH_SECONDS or POLL_SECONDS, function(premature)
     if premature then
       return
     end
     catch_up()
+    workers.follow_log_level()
     ticks = ticks + 1
-    if ticks % PUBLISH_EVERY == 0 then
+    if is_alone or ticks % PUBLISH_EVERY == 0 then
       workers.publish()
     end
   end)

@@ -6,6 +6,7 @@ local typedefs = require "kong.db.schema.typedefs"
 return {
   name = "ca_certificates",
   primary_key = { "id" },
+  dao = "kong.db.dao.ca_certificates",
 
   fields = {
     { id = typedefs.uuid, },
