@@ -1,0 +1,10 @@
+local exporter = require "kong.plugins.prometheus.exporter"
+
+
+return {
+  ["/metrics"] = {
+    GET = function()
+      exporter.collect()
+    end,
+  },
+}
