@@ -236,6 +236,12 @@ function proxy.is_proxied()
 end
 
 
+-- Gives a local answer the headers of a proxied one: it is the service's, from a cache.
+function proxy.mark_balanced()
+  C.kgw_ffi_mark_balanced()
+end
+
+
 -- The service's body while it is held back, else nil.
 function proxy.held_body()
   if C.kgw_ffi_held_body_size(size_out) ~= 0 then

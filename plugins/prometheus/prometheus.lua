@@ -313,15 +313,21 @@ local function histogram_less(a, b)
 end
 
 
+-- The series of a histogram bear its name with an ending.
+local function metric_of(self, name)
+  local by_name = self.by_name
+  return by_name[name] or by_name[name:match("^(.*)_bucket$") or name:match("^(.*)_count$") or name:match("^(.*)_sum$")
+                                  or ""]
+end
+
+
 -- Lines of what the dictionary holds, by the metric that they belong to.
 local function collect_shared(self)
   local by_metric = {}
   local phase = ngx.get_phase()
   for _, key in ipairs(self.dict:get_keys(0)) do
     yield(true, phase)
-    local name = key:match("^[^{]*")
-    local metric = self.by_name[name] or self.by_name[name:gsub("_bucket$", "")] or self.by_name[name:gsub("_count$", "")]
-                   or self.by_name[name:gsub("_sum$", "")]
+    local metric = metric_of(self, key:match("^[^{]*"))
     local value = metric and self.dict:get(key)
     if value then
       local list = by_metric[metric]

@@ -74,6 +74,7 @@ int kgw_ffi_body_set(const char *ptr, size_t len);
 void kgw_ffi_body_discard(void);
 uint32_t kgw_ffi_ctx_used(void);
 int kgw_ffi_is_proxied(void);
+void kgw_ffi_mark_balanced(void);
 
 /* the router's index */
 int kgw_ffi_trie_collect(const void *nodes, const void *edges, uint32_t mask, const uint8_t *blob, int root, const uint8_t *path, int len, int32_t *cursors, int cnt);

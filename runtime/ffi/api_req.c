@@ -174,3 +174,10 @@ uint32_t kgw_ffi_ctx_used(void)
 }
 
 int kgw_ffi_is_proxied(void) { return cur_req() && cur_req()->proxied; }
+
+/* The answer stands for the upstream's (it comes from a cache): it gets the headers of a proxied one. */
+void kgw_ffi_mark_balanced(void)
+{
+    kgw_req_t *r = cur_req();
+    if (r && !r->balancer_end_us) r->balancer_end_us = kgw_clock_mono_us();
+}

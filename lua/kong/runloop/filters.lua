@@ -7,6 +7,7 @@ local report = require "kong.runloop.report"
 local state = require "kong.runloop.state"
 
 local cut = require("kong.runloop.plugins_iterator").cut
+local floor = math.floor
 local latency = proxy.latency
 local pcall = pcall
 
@@ -54,13 +55,22 @@ end
 
 
 -- Milliseconds as plugins and the log serializer read them.
+local function whole(ms)
+  return ms and floor(ms)
+end
+
+
 local function note_latencies(ctx)
   if proxy.is_proxied() then
     ctx.KONG_PROXIED = true
-    ctx.KONG_PROXY_LATENCY = latency(0)
-    ctx.KONG_WAITING_TIME = latency(1)
+    ctx.KONG_PROXY_LATENCY = whole(latency(0))
+    ctx.KONG_WAITING_TIME = whole(latency(1))
+  elseif ctx.KONG_PROXIED then
+    -- A plugin answered for the service.
+    proxy.mark_balanced()
+    ctx.KONG_PROXY_LATENCY = whole(latency(0))
   else
-    ctx.KONG_RESPONSE_LATENCY = latency(2)
+    ctx.KONG_RESPONSE_LATENCY = whole(latency(2))
   end
 end
 
@@ -161,6 +171,9 @@ function filters.log()
     return
   end
   ctx.KONG_PHASE = PHASE_LOG
+  if not ctx.KONG_PROXY_LATENCY and not ctx.KONG_RESPONSE_LATENCY then
+    note_latencies(ctx)
+  end
   if proxy.is_proxied() then
     ctx.KONG_RECEIVE_TIME = latency(3)
   end
