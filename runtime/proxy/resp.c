@@ -146,9 +146,23 @@ static void add_injected(kgw_req_t *r)
         if (is_common || kgw_proxy_conf.added[i].is_always) kgw_hdrs_add(&r->out.hdrs, kgw_proxy_conf.added[i].name, kgw_proxy_conf.added[i].value);
 }
 
+/* nginx's charset: text without a character set of its own is said to be UTF-8, but for the two redirects that it leaves alone. */
+static void add_charset(kgw_req_t *r)
+{
+    static const char *const text_types[] = {"text/html", "text/plain", "text/xml", "application/javascript", "application/rss+xml", "text/vnd.wap.wml"};
+    const kgw_hdr_t *type = kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_CONTENT_TYPE);
+    if (!type || r->out.status == 301 || r->out.status == 302 || kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_CONTENT_ENCODING)) return;
+    for (size_t i = 0; i < KGW_ARRAY_LEN(text_types); i++) {
+        if (!kgw_str_ieq(type->value, kgw_str(text_types[i], strlen(text_types[i])))) continue;
+        kgw_hdrs_set_token(&r->out.hdrs, KGW_TOK_CONTENT_TYPE, kgw_arena_printf(&r->arena, "%.*s; charset=UTF-8", (int)type->value.len, type->value.ptr));
+        return;
+    }
+}
+
 void kgw_resp_add_gateway_headers(kgw_req_t *r)
 {
     kgw_hdrs_t *h = &r->out.hdrs;
+    add_charset(r);
     if (r->is_internal_api) {
         if (kgw_proxy_conf.hdr_flags & KGW_HDR_SERVER) kgw_hdrs_set_token(h, KGW_TOK_SERVER, kgw_proxy_conf.server);
         set_latency(r, KGW_HDR_ADMIN_LATENCY, KGW_TOK_X_KONG_ADMIN_LATENCY, kgw_req_response_latency_ms(r));
