@@ -274,10 +274,22 @@ static int step_LOCAL(kgw_req_t *r)
     return kgw_req_goto(r, KGW_STEP_HEAD_OUT);
 }
 
+/* What Lua set before the error goes out with the page, but for the fields that describe a body or a place. */
+static void clear_for_page(kgw_req_t *r)
+{
+    static const uint16_t dropped[] = {KGW_TOK_CONTENT_LENGTH, KGW_TOK_CONTENT_TYPE, KGW_TOK_CONTENT_ENCODING, KGW_TOK_TRANSFER_ENCODING, KGW_TOK_LOCATION};
+    bool has_upstream_fields = r->proxied || r->head_us;
+    kgw_hdrs_t set_by_lua = has_upstream_fields || r->early_hdrs.live_cnt ? r->early_hdrs : r->out.hdrs;
+    kgw_resp_clear(r);
+    if (likely(!set_by_lua.live_cnt)) return;
+    kgw_hdrs_foreach(h, &set_by_lua) kgw_hdrs_add(&r->out.hdrs, h->name, h->value);
+    for (size_t i = 0; i < KGW_ARRAY_LEN(dropped); i++) kgw_hdrs_remove_token(&r->out.hdrs, dropped[i]);
+}
+
 static int step_ERROR_PAGE(kgw_req_t *r)
 {
     if (!r->in_error_page) {
-        kgw_resp_clear(r);
+        clear_for_page(r);
         r->in_error_page = true;
         r->out.status = r->err_status == 494 ? 400 : r->err_status;
     }

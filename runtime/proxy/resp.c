@@ -95,6 +95,8 @@ void kgw_resp_exit(kgw_req_t *r, int code)
     }
     r->is_exited = true;
     if (!r->headers_sent) {
+        /* As nginx: a bare 408 says that the client is gone. */
+        if (code == 408 && !r->has_local && !r->in_error_page) code = 444;
         r->out.status = (uint16_t)code;
         r->out.reason = KGW_STR_NULL;
         if (code >= 300 && !r->has_local && !r->in_error_page && code != 444) {
