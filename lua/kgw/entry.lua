@@ -13,6 +13,22 @@ end
 
 local release_ctx, release_body = ctx.release, body.release
 
+-- The limits that the configuration sets for getters of arguments and headers without a limit of their own.
+local function set_limits(conf)
+  local args = require "ngx.args"
+  args.max_uri_args = conf.lua_max_uri_args or args.max_uri_args
+  args.max_post_args = conf.lua_max_post_args or args.max_post_args
+  local request, header = require "ngx.request", require "ngx.header"
+  request.max_req_headers = conf.lua_max_req_headers or request.max_req_headers
+  header.max_resp_headers = conf.lua_max_resp_headers or header.max_resp_headers
+end
+
+
+if rawget(_G, "kong") and kong.configuration then
+  set_limits(kong.configuration)
+end
+
+
 local function nothing()
 end
 

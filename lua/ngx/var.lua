@@ -68,8 +68,8 @@ local function set(_, name, v)
   end
   local id = ids[name] or find_id(name)
   if id == DYNAMIC then
-    error('variable "' .. name .. '" not found for writing; maybe it is a built-in variable that is not changeable or you forgot to use "set $'
-          .. name .. " '';\" in the config file to define it first", 2)
+    error('variable "' .. name .. '" not found for writing; maybe it is a built-in variable that is not changeable or you forgot '
+          .. 'to use "set $' .. name .. " '';\" in the config file to define it first", 2)
   end
   local clear = 0
   if v == nil then

@@ -40,6 +40,7 @@ struct kgw_co {
     void (*on_end)(kgw_co_t *co, enum kgw_co_end how);
     void (*thread_end)(kgw_co_t *co, enum kgw_co_end how); /* on_end of the light threads it spawns */
     void *user;
+    unsigned *thread_cnt;  /* of a timer: it and its light threads that live */
     kgw_conn_t *conn;      /* of the certificate phase */
     uint64_t id;
 };

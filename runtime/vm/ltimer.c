@@ -11,6 +11,12 @@ typedef struct {
     uint32_t id;
 } ltimer_t;
 
+typedef struct {
+    unsigned thread_cnt;
+    void *unused; /* room for the free list's link */
+} run_t;
+
+static kgw_freelist_t runs = {sizeof(run_t), 256, 0, 0, NULL};
 static kgw_freelist_t ltimers = {sizeof(ltimer_t), 256, 0, 0, NULL};
 static kgw_list_t pending = {&pending, &pending};
 unsigned kgw_ltimer_running_cnt, kgw_ltimer_pending_cnt;
@@ -23,9 +29,12 @@ void kgw_slot_put(uint32_t slot)
     if (free_cnt < KGW_ARRAY_LEN(free_slots)) free_slots[free_cnt++] = slot;
 }
 
+/* Of a timer's coroutine and of its light threads: the last one to end frees what they shared. */
 static void on_end(kgw_co_t *co, enum kgw_co_end how)
 {
     (void)how;
+    if (--*co->thread_cnt > 0) return;
+    kgw_freelist_put(&runs, container_of(co->thread_cnt, run_t, thread_cnt));
     kgw_ltimer_running_cnt--;
     lua_State *L = kgw_vm->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_RELEASE]);
@@ -42,7 +51,10 @@ static void fire(ltimer_t *t)
     kgw_ltimer_pending_cnt--;
     kgw_ltimer_running_cnt++;
     kgw_co_t *co = kgw_co_new(NULL, KGW_PH_TIMER, kgw_slot_get());
-    co->on_end = on_end;
+    run_t *run = kgw_freelist_get(&runs);
+    run->thread_cnt = 1;
+    co->thread_cnt = &run->thread_cnt;
+    co->on_end = co->thread_end = on_end;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_TIMER]);
     lua_pushinteger(co->L, id);
     lua_pushboolean(co->L, kgw_vm->is_exiting);

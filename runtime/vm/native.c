@@ -22,6 +22,8 @@ static int spawn(lua_State *L)
     co->parent = parent;
     co->user = parent->user;
     co->conn = parent->conn;
+    co->thread_cnt = parent->thread_cnt;
+    if (co->thread_cnt) ++*co->thread_cnt;
     co->on_end = parent->thread_end;
     co->thread_end = parent->thread_end;
     co->nargs = n - 1;
