@@ -19,10 +19,6 @@ local ngx_socket_tcp = ngx.socket.tcp
 local URI = [=[^(?:(https?):)?//(\[[^\]]*\]|[^\s/:?#\[\]]+)(?::(\d+))?([^?]*)(?:\?(.*))?$]=]
 local CHUNK = 65536
 local BODY_METHODS = { POST = true, PUT = true, PATCH = true }
-local HOP_BY_HOP = {
-  ["connection"] = true, ["keep-alive"] = true, ["proxy-authenticate"] = true, ["proxy-authorization"] = true, ["te"] = true,
-  ["trailers"] = true, ["transfer-encoding"] = true, ["upgrade"] = true, ["content-length"] = true,
-}
 
 -- Phases in which a URI without a scheme gets the request's.
 local OF_REQUEST = { rewrite = true, access = true, content = true, header_filter = true, body_filter = true, log = true, balancer = true }
@@ -534,73 +530,7 @@ function Http.request_uri(self, uri, params)
 end
 
 
--- For handlers that answer a client with another server's answer ------------------------------------------
-
---- A reader of the client's request body, nil when it has none; nil, err.
-function Http.get_client_body_reader(_, chunk_size, sock)
-  chunk_size = chunk_size or CHUNK
-  if not sock then
-    local err
-    sock, err = ngx.req.socket()
-    if not sock then
-      if err == "no body" then
-        return nil
-      end
-      return nil, err
-    end
-  end
-  local headers = ngx.req.get_headers()
-  local length = tonumber(headers["Content-Length"])
-  if length then
-    return http_body.of_length(sock, length, chunk_size)
-  end
-  local encoding = headers["Transfer-Encoding"]
-  if type(encoding) == "string" and find(lower(encoding), "chunked", 1, true) then
-    return http_body.chunked(sock, chunk_size)
-  end
-  return nil
-end
-
-
---- Sends the client's own request on.
-function Http.proxy_request(self, chunk_size)
-  local var = ngx.var
-  return self:request {
-    method = ngx.req.get_method(),
-    path = ngx.re.gsub(var.uri, [[\s]], "%20", "jo") .. (var.is_args or "") .. (var.query_string or ""),
-    body = self:get_client_body_reader(chunk_size),
-    headers = ngx.req.get_headers(0, true),
-  }
-end
-
-
---- Answers the client with `res`.
-function Http.proxy_response(_, res, chunk_size)
-  if not res then
-    ngx.log(ngx.ERR, "no response provided")
-    return
-  end
-  ngx.status = res.status
-  for name, value in pairs(res.headers) do
-    if not HOP_BY_HOP[lower(name)] then
-      ngx.header[name] = value
-    end
-  end
-  local reader = res.body_reader
-  repeat
-    local chunk, err = reader(chunk_size)
-    if err then
-      ngx.log(ngx.ERR, err)
-    end
-    if chunk then
-      local ok, print_err = ngx.print(chunk)
-      if not ok then
-        ngx.log(ngx.ERR, print_err)
-        return
-      end
-    end
-  until not chunk
-end
+require("resty.http_relay").install(Http)
 
 
 return Http

@@ -198,7 +198,6 @@ int kgw_ffi_sock_keepalive(void *s, double idle_ms, int size);
 int kgw_ffi_sock_close(void *s);
 int kgw_ffi_sock_reused(void *s);
 int kgw_ffi_sock_option(void *s, int option, int set, int *value);
-int kgw_ffi_sock_fd(void *s);
 void *kgw_ffi_rsock_new(int raw, kgw_ffi_str_t *err);
 void kgw_ffi_rsock_free(void *s);
 const char *kgw_ffi_rsock_err(void *s);

@@ -90,7 +90,8 @@ static const char *check(OCSP_RESPONSE *response, X509 *cert, X509 *issuer)
     sk_X509_push(chain, issuer);
     if (OCSP_basic_verify(basic, chain, store, OCSP_TRUSTOTHER) <= 0) why = "OCSP_basic_verify() failed";
     else if (OCSP_resp_find_status(basic, id, &status, NULL, NULL, &this_update, &next_update) != 1) why = "certificate status not found in the OCSP response";
-    else if (status != V_OCSP_CERTSTATUS_GOOD) why = status == V_OCSP_CERTSTATUS_REVOKED ? "certificate status \"revoked\" in the OCSP response" : "certificate status \"unknown\" in the OCSP response";
+    else if (status != V_OCSP_CERTSTATUS_GOOD)
+        why = status == V_OCSP_CERTSTATUS_REVOKED ? "certificate status \"revoked\" in the OCSP response" : "certificate status \"unknown\" in the OCSP response";
     else if (OCSP_check_validity(this_update, next_update, SKEW_S, -1) != 1) why = "OCSP_check_validity() failed";
     OCSP_CERTID_free(id);
     sk_X509_free(chain);

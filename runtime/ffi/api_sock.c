@@ -140,11 +140,7 @@ int kgw_ffi_sock_reused(void *p)
     return s->conn && s->state == KGW_SOCK_OPEN && !(s->read_closed && s->write_closed) ? (int)s->conn->reused : -1;
 }
 
-int kgw_ffi_sock_fd(void *p)
-{
-    kgw_sock_t *s = p;
-    return s->conn && s->state == KGW_SOCK_OPEN ? s->conn->io.fd : -1;
-}
+static int fd_of(kgw_sock_t *s) { return s->conn && s->state == KGW_SOCK_OPEN ? s->conn->io.fd : -1; }
 
 /* option: 0 keepalive, 1 reuseaddr, 2 tcp-nodelay, 3 sndbuf, 4 rcvbuf */
 int kgw_ffi_sock_option(void *p, int option, int set, int *value)
@@ -152,7 +148,7 @@ int kgw_ffi_sock_option(void *p, int option, int set, int *value)
     static const struct {
         int level, name;
     } options[] = {{SOL_SOCKET, SO_KEEPALIVE}, {SOL_SOCKET, SO_REUSEADDR}, {IPPROTO_TCP, TCP_NODELAY}, {SOL_SOCKET, SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF}};
-    int fd = kgw_ffi_sock_fd(p);
+    int fd = fd_of(p);
     if (fd < 0) return kgw_sock_error(p, "closed");
     if (option < 0 || option >= (int)KGW_ARRAY_LEN(options)) return KGW_ERROR;
     socklen_t len = sizeof(*value);

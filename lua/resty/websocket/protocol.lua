@@ -185,6 +185,41 @@ function Protocol.send_frame(sock, fin, opcode, payload, max_payload_len, maskin
 end
 
 
+-- What is sent with one opcode each.
+local function add_senders(class)
+  function class.send_text(self, data)
+    return self:send_frame(true, 0x1, data)
+  end
+
+
+  function class.send_binary(self, data)
+    return self:send_frame(true, 0x2, data)
+  end
+
+
+  function class.send_ping(self, data)
+    return self:send_frame(true, 0x9, data)
+  end
+
+
+  function class.send_pong(self, data)
+    return self:send_frame(true, 0xa, data)
+  end
+
+
+  function class.send_close(self, code, message)
+    local payload
+    if code then
+      if type(code) ~= "number" or code > 0x7fff then
+        return nil, "bad status code"
+      end
+      payload = char(band(rshift(code, 8), 0xff), band(code, 0xff)) .. (message or "")
+    end
+    return self:send_frame(true, 0x8, payload)
+  end
+end
+
+
 --- The methods that both ends share; `masks(self)` and `is_server` tell them apart.
 function Protocol.methods(class, masks, is_server)
   function class.set_timeout(self, ms)
@@ -225,36 +260,7 @@ function Protocol.methods(class, masks, is_server)
   end
 
 
-  function class.send_text(self, data)
-    return self:send_frame(true, 0x1, data)
-  end
-
-
-  function class.send_binary(self, data)
-    return self:send_frame(true, 0x2, data)
-  end
-
-
-  function class.send_ping(self, data)
-    return self:send_frame(true, 0x9, data)
-  end
-
-
-  function class.send_pong(self, data)
-    return self:send_frame(true, 0xa, data)
-  end
-
-
-  function class.send_close(self, code, message)
-    local payload
-    if code then
-      if type(code) ~= "number" or code > 0x7fff then
-        return nil, "bad status code"
-      end
-      payload = char(band(rshift(code, 8), 0xff), band(code, 0xff)) .. (message or "")
-    end
-    return self:send_frame(true, 0x8, payload)
-  end
+  add_senders(class)
 end
 
 
