@@ -44,6 +44,7 @@ kgw_req_t *kgw_req_new(kgw_conn_t *conn)
     r->conn = conn;
     kgw_list_init(&r->node);
     kgw_list_init(&r->cos);
+    kgw_list_init(&r->socks);
     kgw_arena_init(&r->arena);
     kgw_chain_init(&r->out_body);
     kgw_chain_init(&r->body.mem);

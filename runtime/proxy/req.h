@@ -154,6 +154,7 @@ struct kgw_req {
     void (*on_writable)(kgw_req_t *req); /* who waits until output fell below the low watermark (ngx.flush), or NULL */
     void *flusher;
     void (*on_live_body)(kgw_req_t *req); /* LIVE body without an upstream: bytes or its end arrived (ngx.req.socket) */
+    kgw_list_t socks;     /* vm: cosockets made by its Lua (kgw_sock_t.owner_node), closed with it */
     void *sock;           /* vm: the downstream socket that Lua took */
 };
 

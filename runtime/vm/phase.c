@@ -3,6 +3,7 @@
 #include "net/tls.h"
 #include "proxy/conn.h"
 #include "vm/co.h"
+#include "vm/sock.h"
 #include "vm/sock_req.h"
 #include "vm/vm.h"
 
@@ -130,6 +131,7 @@ static void abort_cos(kgw_req_t *r)
 
 static void release(kgw_req_t *r)
 {
+    kgw_sock_close_all(&r->socks);
     if (!r->ctx_used) return;
     lua_State *L = kgw_vm->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_RELEASE]);

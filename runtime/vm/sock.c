@@ -152,6 +152,8 @@ kgw_sock_t *kgw_sock_new(void)
     kgw_timer_init(&s->read_timer, on_read_timer);
     kgw_timer_init(&s->write_timer, on_write_timer);
     kgw_list_init(&s->wait_node);
+    kgw_list_init(&s->owner_node);
+    if (kgw_cur.req) kgw_list_push_back(&kgw_cur.req->socks, &s->owner_node);
     s->read_closed = s->write_closed = true;
     return s;
 }
@@ -159,11 +161,21 @@ kgw_sock_t *kgw_sock_new(void)
 void kgw_sock_free(kgw_sock_t *s)
 {
     KGW_DCHECK(!s->read_op.co && !s->write_op.co);
+    kgw_list_remove(&s->owner_node);
     if (s->conn) drop_conn(s);
     if (s->chain) sk_X509_pop_free(s->chain, X509_free);
     X509_STORE_free(s->trusted);
     EVP_PKEY_free(s->key);
     kgw_free(s);
+}
+
+void kgw_sock_close_all(kgw_list_t *socks)
+{
+    kgw_list_t *n;
+    while ((n = kgw_list_pop_front(socks)) != NULL) {
+        kgw_sock_t *s = container_of(n, kgw_sock_t, owner_node);
+        if (s->conn && !s->read_op.co && !s->write_op.co) drop_conn(s);
+    }
 }
 
 /* What the io reports ---------------------------------------------------------------------------------- */

@@ -36,7 +36,8 @@ struct kgw_sock {
     kgw_op_t read_op, write_op;
     kgw_timer_t read_timer, write_timer;
     uint64_t read_ms, write_ms, sent_mark;
-    kgw_list_t wait_node; /* QUEUED: the pool's waiters */
+    kgw_list_t owner_node; /* the socks of the request that made it */
+    kgw_list_t wait_node;  /* QUEUED: the pool's waiters */
     kgw_spool_t *wait_pool;
     STACK_OF(X509) * chain; /* client certificate, or NULL; referenced */
     X509_STORE *trusted;    /* instead of lua_ssl_trusted_certificate, or NULL */
@@ -59,6 +60,8 @@ typedef struct {
 
 kgw_sock_t *kgw_sock_new(void);
 void kgw_sock_free(kgw_sock_t *s);
+/* A request has ended: its sockets are closed, whatever Lua objects are left. Its coroutines are gone. */
+void kgw_sock_close_all(kgw_list_t *socks);
 /* KGW_OK (a pooled connection), KGW_AGAIN, KGW_ERROR. An op_rc of KGW_DECLINED means: a place in the pool is free, call again. */
 int kgw_sock_connect(kgw_sock_t *s, const kgw_addr_t *to, const kgw_pool_opts_t *pool, uint64_t timeout_ms) KGW_MUST_CHECK;
 int kgw_sock_handshake(kgw_sock_t *s, const kgw_handshake_t *h, uint64_t timeout_ms) KGW_MUST_CHECK;
