@@ -207,6 +207,7 @@ end
 
 
 local function upstream(conf)
+  set("plugin_cpu_limit", conf.plugin_cpu_limit)
   set("upstream_keepalive_pool_size", conf.upstream_keepalive_pool_size)
   set("upstream_keepalive_max_requests", conf.upstream_keepalive_max_requests)
   set("upstream_keepalive_idle_timeout", conf.upstream_keepalive_idle_timeout * 1000)
