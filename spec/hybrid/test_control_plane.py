@@ -98,6 +98,15 @@ class ControlPlane(unittest.TestCase):
         self.assertEqual((got["opcode"], got["payload"]), (PONG, b""))
         dp.close()
 
+    def test_goes_on_when_nothing_is_said_for_a_while(self):
+        dp = self.data_plane()
+        dp.hello(PLUGINS)
+        self.next_config(dp)
+        time.sleep(6)  # longer than one read may take
+        dp.send_frame(PING, b"a" * 32)
+        self.assertEqual(dp.frame()["opcode"], PONG)
+        dp.close()
+
     def test_pushes_each_change(self):
         dp = self.data_plane()
         dp.hello(PLUGINS)

@@ -89,6 +89,13 @@ class DataPlane(unittest.TestCase):
         self.assertEqual(node.status("/status/ready")[0], 503)
         self.assertEqual(node.proxy("/r0")[0], 404)
 
+    def test_goes_on_when_nothing_is_said_for_a_while(self):
+        node, watch = self.connected()
+        self.serve(watch)
+        time.sleep(6)  # longer than one read may take
+        self.assertFalse(watch.is_closed)
+        self.assertNotIn("broken", node.log())
+
     def test_serves_what_it_gets_and_tells_the_hash(self):
         node, watch = self.connected()
         self.push(watch, table(self.upstream.port), name_hash("one"))

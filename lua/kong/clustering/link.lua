@@ -233,10 +233,11 @@ end
 function link:receive()
   local data, kind, more = protocol.recv_frame(self.sock, self.max_payload, self.is_server)
   if not data then
-    if kind and find(kind, "timeout", 1, true) then
+    local err = more or kind or "closed"
+    if find(err, "timeout", 1, true) then
       return nil, "timeout"
     end
-    return nil, kind or "closed"
+    return nil, err
   end
   if more ~= "again" and kind ~= "continuation" then
     return data, kind
