@@ -82,10 +82,12 @@ class Wire:
         return {"fin": first >> 7, "opcode": first & 15, "masked": int(masked), "payload": payload}
 
     def close(self) -> None:
+        """Also when another thread reads."""
         try:
-            self.sock.close()
+            self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self.sock.close()
 
 
 def accept_key(head: str) -> str:
