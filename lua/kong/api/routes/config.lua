@@ -11,6 +11,7 @@ local sync = require "kong.db.declarative.sync"
 local concat = table.concat
 local fmt = string.format
 local ipairs = ipairs
+local tostring = tostring
 local type = type
 
 local config = {}
@@ -78,8 +79,9 @@ local function encode_rows(db, lists, pause)
     local list = lists[info.name]
     if list and #list > 0 and info.name ~= "workspaces" then
       local items = {}
+      local key = info.schema.primary_key[1]
       for i, row in ipairs(list) do
-        items[i] = cjson.encode(row.id or i) .. ":" .. cjson.encode(rows.show(info.schema, row))
+        items[i] = cjson.encode(tostring(row[key] or i)) .. ":" .. cjson.encode(rows.show(info.schema, row))
         if i % 8 == 0 then
           pause()
         end

@@ -85,6 +85,9 @@ end
 -- parent_id, parent_field: of the entity the item is nested in, if it is. A UUID.
 function ids.generate(schema, item, parent_id, parent_field)
   local key
+  if parent_id ~= nil and type(parent_id) ~= "string" then
+    return uuids.random()
+  end
   if schema.cache_key then
     key = cache_key(schema, item, parent_id, parent_field)
   elseif schema.endpoint_key then
