@@ -39,6 +39,7 @@ local function open_declarative(conf)
   if not entities then
     return nil, "error parsing declarative config file " .. tostring(path or "string") .. ":\n" .. tostring(err)
   end
+  require("kong.db.declarative.sync").reset()
   return declarative.apply(entities, meta, hash)
 end
 

@@ -246,13 +246,13 @@ function sync.serving(version)
 end
 
 
-local function catch_up()
+local function take_over(pause)
   local wanted = ngx.shared.kong:get(VERSION_KEY) or 0
-  if wanted == current or is_loading then
+  if wanted == 0 or wanted == current or is_loading then
     return
   end
   is_loading = true
-  local ok, done, err = pcall(load_version, wanted, kong.db, new_pause())
+  local ok, done, err = pcall(load_version, wanted, kong.db, pause)
   is_loading = false
   if ok and done then
     sync.serving(wanted)
@@ -264,7 +264,24 @@ local function catch_up()
 end
 
 
+local function catch_up()
+  return take_over(new_pause())
+end
+
+
 sync.catch_up = catch_up
+
+
+-- In the master, when a configuration was read from a file: what came over the Admin API before counts no more.
+function sync.reset()
+  local zone = dict()
+  local counter = ngx.shared.kong
+  local version = counter and zone and counter:get(VERSION_KEY) or 0
+  if version > 0 then
+    counter:set(VERSION_KEY, 0)
+    forget_pieces(zone, version)
+  end
+end
 
 
 -- While a worker loads by itself, the watcher stays away.
@@ -279,12 +296,13 @@ function sync.exclusive(fn, ...)
 end
 
 
--- Called when a worker starts: takes over what came after the master's start, and goes on watching.
+-- Called when a worker starts: takes over what came after the master's start before it serves a request (a worker
+-- that takes the place of a dead one must not serve the configuration of yesterday), and goes on watching.
 function sync.start_worker()
   workers.publish()
   workers.serves(0)
   local ticks = 0
-  ngx.timer.at(0, catch_up)
+  take_over(nil)
   -- A worker that is alone has nobody to hear from; it only goes on publishing its numbers.
   local is_alone = ngx.worker.count() == 1
   ngx.timer.every(is_alone and PUBLISH_SECONDS or POLL_SECONDS, function(premature)
