@@ -25,7 +25,7 @@ local GROUPS = {
     { "vaults", L, "bundled" },
     { "plugins", L, "bundled" },
     { "pluginserver_names", L },
-    { "plugin_cpu_limit", N, "1000" },
+    { "plugin_cpu_limit", N },
     { "port_maps", L },
     { "anonymous_reports", B, "on" },
     { "proxy_server", S },

@@ -6,6 +6,7 @@ local proxy = require "ngx.proxy"
 local path_of = require("kong.router.path").upstream_path
 local record = require "kong.runloop.record"
 local state = require "kong.runloop.state"
+local timing = require "kong.runloop.timing"
 local uri = require "kong.tools.uri"
 local upstream = require "kong.runloop.upstream"
 
@@ -193,6 +194,7 @@ local function run_plugins(ctx, plan)
   local list = plan.access
   local i = 1
   local consumer = ctx.authenticated_consumer
+  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
   while list and i <= #list do
     local entry = list[i]
     ctx.plugin_id = entry.id
@@ -200,7 +202,12 @@ local function run_plugins(ctx, plan)
     ctx.KONG_LOG = entry.log_facility
     -- Stays when the handler ends the request itself: plugins after it take no part then.
     ctx.access_entry = entry
-    local ok, err = pcall(entry.access, entry.handler, entry.conf)
+    local ok, err
+    if is_timed then
+      ok, err = timing.call(ctx, entry, "access")
+    else
+      ok, err = pcall(entry.access, entry.handler, entry.conf)
+    end
     if not ok then
       ctx.KONG_LOG = nil
       return access.plugin_failed(ctx, entry, "access", err)
@@ -240,7 +247,13 @@ end
 local function with_plugins(rec, match)
   local ctx = fill_ctx(ngx.ctx, match, rec)
   local plan = rec.plan
-  ctx.wants_debug = state.allows_debug and ngx.var.http_kong_debug ~= nil
+  local debug = state.allows_debug and ngx.var.http_kong_debug
+  if debug then
+    ctx.wants_debug = true
+    if debug == "timing" then
+      timing.start(ctx)
+    end
+  end
   want_phases(plan, ctx)
   route_upstream(rec, match)
   run_plugins(ctx, plan)

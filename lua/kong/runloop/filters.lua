@@ -5,11 +5,13 @@ local access = require "kong.runloop.access"
 local proxy = require "ngx.proxy"
 local report = require "kong.runloop.report"
 local state = require "kong.runloop.state"
+local timing = require "kong.runloop.timing"
 
 local cut = require("kong.runloop.plugins_iterator").cut
 local floor = math.floor
 local latency = proxy.latency
 local pcall = pcall
+local timed_call = timing.call
 
 local filters = {}
 
@@ -103,10 +105,16 @@ function filters.response()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_RESPONSE
   local list = plan_of(ctx).response
+  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
   for i = 1, list and #list or 0 do
     local entry = list[i]
     enter(ctx, entry)
-    local ok, err = pcall(entry.response, entry.handler, entry.conf)
+    local ok, err
+    if is_timed then
+      ok, err = timed_call(ctx, entry, "response")
+    else
+      ok, err = pcall(entry.response, entry.handler, entry.conf)
+    end
     if not ok then
       leave(ctx)
       return access.plugin_failed(ctx, entry, "response", err)
@@ -126,10 +134,16 @@ function filters.header_filter()
     add_debug_headers(ctx)
   end
   local list = plan_of(ctx).header_filter
+  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
   for i = 1, list and #list or 0 do
     local entry = list[i]
     enter(ctx, entry)
-    local ok, err = pcall(entry.header_filter, entry.handler, entry.conf)
+    local ok, err
+    if is_timed then
+      ok, err = timed_call(ctx, entry, "header_filter")
+    else
+      ok, err = pcall(entry.header_filter, entry.handler, entry.conf)
+    end
     if not ok then
       leave(ctx)
       log_error(entry, "header_filter", err)
@@ -137,6 +151,9 @@ function filters.header_filter()
     end
   end
   leave(ctx)
+  if is_timed then
+    timing.add_header(ctx)
+  end
 end
 
 
@@ -149,10 +166,16 @@ function filters.body_filter()
     ngx.arg[1], ngx.arg[2] = replaced, true
   end
   local list = plan_of(ctx).body_filter
+  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
   for i = 1, list and #list or 0 do
     local entry = list[i]
     enter(ctx, entry)
-    local ok, err = pcall(entry.body_filter, entry.handler, entry.conf)
+    local ok, err
+    if is_timed then
+      ok, err = timed_call(ctx, entry, "body_filter")
+    else
+      ok, err = pcall(entry.body_filter, entry.handler, entry.conf)
+    end
     if not ok then
       leave(ctx)
       log_error(entry, "body_filter", err)
@@ -177,10 +200,16 @@ function filters.log()
   if proxy.is_proxied() then
     ctx.KONG_RECEIVE_TIME = latency(3)
   end
+  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
   for i = 1, #list do
     local entry = list[i]
     enter(ctx, entry)
-    local ok, err = pcall(entry.log, entry.handler, entry.conf)
+    local ok, err
+    if is_timed then
+      ok, err = timed_call(ctx, entry, "log")
+    else
+      ok, err = pcall(entry.log, entry.handler, entry.conf)
+    end
     if not ok then
       leave(ctx)
       log_error(entry, "log", err)
