@@ -29,14 +29,14 @@ local OPTIONS = {
 }
 
 
--- opts: name (of the dictionary), miss_name, size, ttl, neg_ttl, resurrect_ttl (seconds), on_delete(key), on_purge().
+-- opts: name (of the dictionary), miss_name, prefix (of keys, the name by default), size, ttl, neg_ttl, resurrect_ttl (seconds), on_delete(key), on_purge().
 function levels.new(opts)
-  local shm, err = store.new(opts.name, opts.miss_name)
+  local shm, err = store.new(opts.name, opts.miss_name, opts.prefix)
   if not shm then
     return nil, err
   end
   return setmetatable({
-    name = opts.name,
+    name = opts.prefix or opts.name,
     shm = shm,
     l1 = lru.new(opts.size or 5e5),
     ttl = opts.ttl or 30,
@@ -303,6 +303,26 @@ function levels:get_bulk(bulk)
   end
   out.n = n
   return out
+end
+
+
+-- true | nil, err.
+function levels:set(key, opts, value)
+  if opts ~= nil then
+    check_opts(opts)
+  end
+  local fault = check_storable(value)
+  if fault then
+    error(fault, 3)
+  end
+  if self.on_delete then
+    self.on_delete(key)
+  end
+  local _, err = save(self, key, value, nil, opts)
+  if err then
+    return nil, err
+  end
+  return true
 end
 
 

@@ -16,12 +16,12 @@ local STORABLE = { string = true, number = true, boolean = true, table = true }
 
 
 -- Dictionaries by name; `miss_name` may be that of no dictionary.
-function store.new(name, miss_name)
+function store.new(name, miss_name, prefix)
   local dict = shared[name]
   if not dict then
     return nil, "no such lua_shared_dict: " .. tostring(name)
   end
-  return setmetatable({ dict = dict, misses = miss_name and shared[miss_name] or dict, name = name }, mt)
+  return setmetatable({ dict = dict, misses = miss_name and shared[miss_name] or dict, prefix = prefix or name }, mt)
 end
 
 
@@ -35,7 +35,7 @@ end
 
 -- is_found, value (nil for a miss), err.
 function store:get(key)
-  local full = self.name .. key
+  local full = self.prefix .. key
   local value, flags = self.dict:get(full)
   if value ~= nil then
     if flags == MISS then
@@ -55,7 +55,7 @@ end
 
 -- An entry that has expired but is still there: is_found, value.
 function store:get_stale(key)
-  local value, flags = self.dict:get_stale(self.name .. key)
+  local value, flags = self.dict:get_stale(self.prefix .. key)
   if value == nil then
     return false
   end
@@ -68,7 +68,7 @@ end
 
 -- true | nil, err. nil is stored as a miss; ttl 0 is for ever.
 function store:set(key, value, ttl, tries)
-  local full = self.name .. key
+  local full = self.prefix .. key
   if value == nil then
     local ok, err = self.misses:set(full, true, ttl, MISS)
     if ok and self.misses ~= self.dict then
@@ -102,21 +102,21 @@ end
 function store:safe_set(key, value, ttl)
   local kind = type(value)
   if kind == "table" then
-    return self.dict:safe_set(self.name .. key, encode(value), ttl, ENCODED)
+    return self.dict:safe_set(self.prefix .. key, encode(value), ttl, ENCODED)
   end
-  return self.dict:safe_set(self.name .. key, value, ttl, SCALAR)
+  return self.dict:safe_set(self.prefix .. key, value, ttl, SCALAR)
 end
 
 
 -- Seconds left, 0 for ever, nil when it is not there.
 function store:ttl(key)
-  local full = self.name .. key
+  local full = self.prefix .. key
   return self.dict:ttl(full) or self.misses:ttl(full)
 end
 
 
 function store:delete(key)
-  local full = self.name .. key
+  local full = self.prefix .. key
   self.dict:delete(full)
   self.misses:delete(full)
   return true

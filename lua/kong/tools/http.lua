@@ -306,14 +306,9 @@ function http.parse_directive_header(header)
   end
   local text = type(header) == "table" and table.concat(header, ", ") or header
   for _, part in ipairs(split(text, ",")) do
-    local name, value = match(part, "^%s*([^=%s]+)%s*=%s*\"?([^\"]*)\"?%s*$")
+    local name, value = match(part, "^%s*([^=]+)=?(.*)$")
     if name then
-      directives[lower(name)] = tonumber(value) or value
-    else
-      name = strip(part)
-      if name ~= "" then
-        directives[lower(name)] = true
-      end
+      directives[lower(name)] = tonumber(value) or value ~= "" and value or true
     end
   end
   return directives

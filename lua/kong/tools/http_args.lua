@@ -11,9 +11,9 @@ local type = type
 local http_args = {}
 
 
--- Every byte but letters, digits and "-._" as %XX in lower case.
+-- Every byte but letters, digits and "_" as %XX in lower case.
 local function escape(text)
-  return (text:gsub("[^A-Za-z0-9%-_.]", function(c)
+  return (text:gsub("[^A-Za-z0-9_]", function(c)
     return fmt("%%%02x", c:byte())
   end))
 end

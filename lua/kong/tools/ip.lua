@@ -33,8 +33,9 @@ function tools.is_valid_ipv4(text)
 end
 
 
+-- With or without brackets.
 function tools.is_valid_ipv6(text)
-  return type(text) == "string" and parse_v6(text) ~= nil
+  return type(text) == "string" and parse_v6(match(text, "^%[(.*)%]$") or text) ~= nil
 end
 
 

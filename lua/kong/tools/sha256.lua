@@ -16,7 +16,7 @@ end
 
 
 function tools.sha256_base64(text)
-  return ngx.encode_base64(tools.sha256_bin(text), true)
+  return ngx.encode_base64(tools.sha256_bin(text))
 end
 
 
