@@ -35,9 +35,11 @@ end
 function rows.show(schema, row)
   local shown = schema:process_auto_fields(row, "select", true, NO_RESOLVING)
   shown.ws_id = nil
-  -- Where rows can be written they may be given an end; what is told is how long they have left.
-  if schema.ttl and kong.db.writer then
-    shown.ttl = row.ttl and math.max(0, row.ttl - ngx.time()) or value.null
+  -- Of rows that end it is told how long they have left.
+  if schema.ttl and row.ttl then
+    shown.ttl = math.max(0, row.ttl - ngx.time())
+  elseif schema.ttl and kong.db.writer then
+    shown.ttl = value.null
   end
   return mark_arrays(shown)
 end

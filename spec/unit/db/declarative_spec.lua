@@ -23,6 +23,8 @@ local function new_db()
 end
 
 
+local ID = "bbbbbbbb-0000-4000-8000-000000000001"
+
 local db = new_db()
 
 
@@ -109,18 +111,21 @@ describe("declarative", function()
       { "wrong values, by entry and field", { services = { { host = "h" }, { host = 5 } } }, { services = { [2] = { host = "expected a string" } } } },
       { "wrong values of children", { services = { { name = "s", host = "h", routes = { { paths = { "x" } } } } } },
         { services = { { routes = { { paths = { "should start with: / (fixed path) or ~/ (regex path)" } } } } } } },
-      { "children that are no list", { services = { { name = "s", host = "h", routes = "x" } } }, { services = { { routes = "expected an array" } } } },
+      { "children that are no list", { services = { { name = "s", host = "h", routes = "x" } } },
+        { services = { { routes = "expected an array" } } } },
       { "parents that are not there", { routes = { { name = "r", paths = { "/a" }, service = "nope" } } },
         { routes = { r = { "invalid reference 'service: nope' (no such entry in 'services')" } } } },
-      { "parents given by an id that is not there", { routes = { { name = "r", paths = { "/a" }, service = { id = "bbbbbbbb-0000-4000-8000-000000000001" } } } },
-        { routes = { r = { "invalid reference 'service: {\"id\":\"bbbbbbbb-0000-4000-8000-000000000001\"}' (no such entry in 'services')" } } } },
-      { "parents given by something else", { routes = { { paths = { "/a" }, service = { name = "s" } } } }, { routes = { { service = { id = "missing primary key" } } } } },
+      { "parents given by an id that is not there", { routes = { { name = "r", paths = { "/a" }, service = { id = ID } } } },
+        { routes = { r = { "invalid reference 'service: {\"id\":\"" .. ID .. "\"}' (no such entry in 'services')" } } } },
+      { "parents given by something else", { routes = { { paths = { "/a" }, service = { name = "s" } } } },
+        { routes = { { service = { id = "missing primary key" } } } } },
       { "one name twice", { services = { { name = "a", host = "h" }, { name = "a", host = "i" } } },
         { services = { [2] = "uniqueness violation: 'services' entity with name set to 'a' already declared" } } },
       { "one unique value twice", { consumers = { { username = "a", custom_id = "1" }, { username = "b", custom_id = "1" } } },
         { consumers = { b = "uniqueness violation: 'consumers' entity with custom_id set to '1' already declared" } } },
       { "a child twice in one parent", { upstreams = { { name = "u", targets = { { target = "a:1" }, { target = "a:1" } } } } },
-        { upstreams = { { targets = { [2] = "uniqueness violation: 'targets' entity with primary key set to 'b21a4848-f7f7-52f5-b249-52528a43601f' already declared" } } } } },
+        { upstreams = { { targets = { [2] = "uniqueness violation: 'targets' entity with primary key set to "
+                                            .. "'b21a4848-f7f7-52f5-b249-52528a43601f' already declared" } } } } },
     }
     for _, case in ipairs(cases) do
       it(case[1], function()
@@ -173,12 +178,14 @@ describe("declarative", function()
   end)
 
   it("reads ten thousand routes in a moment", function()
-    local routes = {}
-    for i = 1, 10000 do
-      routes[i] = { name = "r" .. i, paths = { "/p" .. i .. "/" } }
+    local function new_text()
+      local routes = {}
+      for i = 1, 10000 do
+        routes[i] = { name = "r" .. i, paths = { "/p" .. i .. "/" } }
+      end
+      return cjson.encode { _format_version = "3.0", services = { { name = "s", host = "h", routes = routes } } }
     end
-    local text = cjson.encode { _format_version = "3.0", services = { { name = "s", host = "h", routes = routes } } }
-    routes = nil
+    local text = new_text()
     collectgarbage()
     collectgarbage()
     local before, started = collectgarbage("count"), os.clock()

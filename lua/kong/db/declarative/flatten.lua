@@ -216,6 +216,12 @@ local function take_item(state, info, item, node, i, parent, parent_field)
   schema:fill(item, "insert")
   validate(state, info, item, node, i, own_parent, parent_field)
   strip_nulls(item)
+  if expiry then
+    item.ttl = expiry
+  elseif schema.ttl and type(item.ttl) == "number" then
+    -- Rows keep the second at which they end.
+    item.ttl = ngx.time() + item.ttl
+  end
   if SHOWS_WORKSPACE[info.name] then
     item.ws_id = state.workspace
   end

@@ -54,7 +54,10 @@ local function first_rows(entities)
   local now = ngx.time()
   local workspace = { id = uuids.random(), name = "default", config = {}, meta = {}, created_at = now, updated_at = now }
   local parameter = { key = "cluster_id", value = uuids.random(), created_at = now }
-  return { { info = entities:get("workspaces"), row = workspace, is_new = true }, { info = entities:get("parameters"), row = parameter, is_new = true } }
+  return {
+    { info = entities:get("workspaces"), row = workspace, is_new = true },
+    { info = entities:get("parameters"), row = parameter, is_new = true },
+  }
 end
 
 
