@@ -104,11 +104,19 @@ end
 
 --- Plugins and schemas without a gateway: what reading a declarative file needs. true, or nil, err.
 function boot.open_db(conf)
+  require "ngx.base"
+  local has_dictionaries, dictionary_err = make_dictionaries(conf)
+  if not has_dictionaries then
+    return nil, dictionary_err
+  end
   boot.open(conf)
+  -- Plugins may use the global `kong` as soon as they are loaded.
+  _G.kong = _G.kong or require("kong.pdk").new(conf)
   local db, err = require("kong.db").new(conf)
   if not db then
     return nil, err
   end
+  kong.db = db
   local plugins
   plugins, err = require("kong.db.plugins").load(conf, db)
   return plugins and true, err
