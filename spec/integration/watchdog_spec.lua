@@ -1,0 +1,54 @@
+local kgw = require "spec.support.kgw"
+
+
+local HANDLER = [[
+local Spin = { PRIORITY = 10, VERSION = "1.0" }
+local spins = {
+  empty = function() while true do end end,
+  count = function() local i = 0 while true do i = i + 1 end end,
+  guarded = function() local t, n = { 1, 2 }, 0 while true do n = n + (t[n % 3] or 0) end end,
+  callback = function() while true do ("abc"):gsub(".", string.upper) end end,
+  caught = function() while true do pcall(function() for _ = 1, 1e6 do end end) end end,
+  coroutine = function() coroutine.wrap(function() while true do end end)() end,
+}
+function Spin:access()
+  local which = kong.request.get_query_arg("spin")
+  if which then
+    spins[which]()
+  end
+end
+return Spin
+]]
+local SCHEMA = [[return { name = "spin", fields = { { config = { type = "record", fields = {} } } } }]]
+local YML = [[
+_format_version: "3.0"
+routes:
+- name: r
+  paths: [/]
+  plugins:
+  - name: spin
+  - name: request-termination
+    config: {status_code: 200, body: fine}
+]]
+
+
+describe("a plugin that computes for ever", function()
+  after_each(kgw.stop_all)
+
+  it("costs its own request and no other", function()
+    local node = kgw.new({ plugins = "bundled,spin", plugin_cpu_limit = 100 }, YML)
+    node:write("lua/kong/plugins/spin/handler.lua", HANDLER)
+    node:write("lua/kong/plugins/spin/schema.lua", SCHEMA)
+    node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
+    node:start()
+    local worker = node:workers()[1]
+    for _, which in ipairs { "empty", "count", "guarded", "callback", "caught", "coroutine" } do
+      assert.are.equal(500, (node:get("/?spin=" .. which)), which)
+      local status, body = node:get("/")
+      assert.are.equal(200, status)
+      assert.are.equal("fine", body)
+    end
+    assert.are.equal(worker, node:workers()[1])
+    assert.matches("plugin 'spin' failed in phase access.-interrupted after 100 ms.-spin/handler.lua", node:error_log())
+  end)
+end)
