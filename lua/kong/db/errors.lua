@@ -1,7 +1,7 @@
 -- The errors that DAOs, the declarative loader and the Admin API answer with: {code, name, message, strategy, fields}.
 -- tostring(err) is what DAO methods return as second value. Used by kong.db and the Admin API; names, codes and
 -- texts are part of the plugin API. Must never know HTTP.
-local Schema = require "kong.db.schema"
+local error_text = require "kong.db.schema.error_text"
 local print_table = require "kong.db.schema.print"
 
 local fmt = string.format
@@ -86,8 +86,8 @@ end
 
 
 function errors:schema_violation(errs)
-  local text, n = Schema:errors_to_string(errs)
-  local message = n == 1 and fmt("schema violation (%s)", text) or fmt("%d schema violations (%s)", n or 0, text or "")
+  local text, n = error_text.violations(errs)
+  local message = n == 1 and fmt("schema violation (%s)", text) or fmt("%d schema violations (%s)", n, text)
   return make(self, codes.SCHEMA_VIOLATION, message, errs)
 end
 
@@ -180,8 +180,8 @@ end
 
 
 function errors:invalid_options(errs)
-  local text, n = Schema:errors_to_string(errs)
-  local message = n == 1 and fmt("invalid option (%s)", text) or fmt("%d option violations (%s)", n or 0, text or "")
+  local text, n = error_text.violations(errs)
+  local message = n == 1 and fmt("invalid option (%s)", text) or fmt("%d option violations (%s)", n, text)
   return make(self, codes.INVALID_OPTIONS, message, errs, "options")
 end
 

@@ -12,6 +12,7 @@ local fmt = string.format
 local null = value.null
 local get = value.get
 local set = value.set
+local is_reference = value.is_reference
 local quoted_list = value.quoted_list
 
 -- is_update: an entity that exists is being changed; some texts say so.
@@ -150,19 +151,22 @@ local function check_distinct(entity, names)
 end
 
 
-local function check_custom(entity, arg, _, errors)
+-- What the function sees: the fields of field_sources, null for those that are absent.
+local function view_of(entity, names, is_filled)
   local view = {}
-  for _, name in ipairs(arg.field_sources) do
-    local v = get(entity, name)
-    if v == nil and not arg.run_with_missing_fields then
-      return true
+  for i = 1, #names do
+    local v = get(entity, names[i])
+    if v == nil and is_filled then
+      v = null
     end
-    if get(errors, name) ~= nil and not arg.run_with_invalid_fields then
-      return true
-    end
-    set(view, name, v)
+    set(view, names[i], v)
   end
-  local ok, err, err_fields = arg.fn(view)
+  return view
+end
+
+
+local function check_custom(entity, arg, _, errors, is_filled)
+  local ok, err, err_fields = arg.fn(view_of(entity, arg.field_sources, is_filled))
   if ok then
     return true
   end
@@ -238,43 +242,95 @@ local CHECKERS = {
 entity_checks.CHECKERS = CHECKERS
 
 
+-- Checks that also look at entities where a field of theirs is absent, and at fields that are wrong by themselves.
+local RUNS_WITH_MISSING = {
+  at_least_one_of = true, conditional_at_least_one_of = true, mutually_required = true, mutually_exclusive = true,
+  mutually_exclusive_sets = true,
+}
+local RUNS_WITH_INVALID = {
+  at_least_one_of = true, conditional_at_least_one_of = true, only_one_of = true, distinct = true, conditional = true,
+}
+
+-- arg of a check -> names of its fields.
+local names_of_arg = setmetatable({}, { __mode = "k" })
+
+
 local function field_names(name, arg)
-  if name == "conditional" then
-    return { arg.if_field, arg.then_field }
-  elseif name == "conditional_at_least_one_of" then
-    return { arg.if_field }
-  elseif name == "custom_entity_check" then
+  if name == "custom_entity_check" then
     return arg.field_sources
-  elseif name == "mutually_exclusive_sets" then
-    return {}
   end
-  return arg
-end
-
-
--- A partial entity (an update) is only checked when it touches a field of the check.
-local function touches(entity, name, arg)
-  for _, field in ipairs(field_names(name, arg)) do
-    if get(entity, field) ~= nil then
-      return true
+  local names = names_of_arg[arg]
+  if not names then
+    names = arg
+    if name == "conditional" then
+      names = { arg.if_field, arg.then_field }
+    elseif name == "conditional_at_least_one_of" then
+      names = { arg.if_field }
+      for _, key in ipairs { "then_at_least_one_of", "else_then_at_least_one_of" } do
+        for _, field in ipairs(arg[key] or {}) do
+          names[#names + 1] = field
+        end
+      end
+    elseif name == "mutually_exclusive_sets" then
+      names = {}
+      for _, key in ipairs { "set1", "set2" } do
+        for _, field in ipairs(arg[key]) do
+          names[#names + 1] = field
+        end
+      end
     end
+    names_of_arg[arg] = names
   end
-  return false
+  return names
 end
 
 
--- A check over fields that are wrong by themselves would only repeat that.
-local function is_spoilt(errors, name, arg)
-  if next(errors) == nil or name == "custom_entity_check" then
+local function holds_reference(schema, path, v)
+  if not is_reference(v) then
     return false
   end
-  local names = name == "conditional" and { arg.if_field } or field_names(name, arg)
-  for _, field in ipairs(names) do
-    if get(errors, field) ~= nil then
-      return true
+  local field = schema:get_field(path)
+  return field ~= nil and field.type == "string" and field.referenceable == true
+end
+
+
+local function note_missing(entity, names, last, errors)
+  local found = false
+  for i = 1, last do
+    if get(entity, names[i]) == nil then
+      set(errors, names[i], messages.REQUIRED_FOR_ENTITY_CHECK)
+      found = true
     end
   end
-  return false
+  return found
+end
+
+
+-- Is the check to be run? is_filled: what is absent is null; else a field that a check needs must be there.
+local function is_due(schema, entity, name, arg, full_check, errors, is_filled)
+  local names = field_names(name, arg)
+  local is_any_there, is_any_wrong = false, false
+  for i = 1, #names do
+    local v = get(entity, names[i])
+    if v ~= nil then
+      is_any_there = true
+      if type(v) == "string" and holds_reference(schema, names[i], v) then
+        return false
+      end
+    end
+    is_any_wrong = is_any_wrong or errors[names[i]] ~= nil
+  end
+  if is_any_wrong and not RUNS_WITH_INVALID[name] and not arg.run_with_invalid_fields then
+    return false
+  end
+  local takes_missing = RUNS_WITH_MISSING[name] or arg.run_with_missing_fields
+  if is_filled and full_check then
+    return true
+  end
+  if not is_any_there then
+    return RUNS_WITH_MISSING[name] == true and full_check
+  end
+  return takes_missing or not note_missing(entity, names, name == "conditional" and 1 or #names, errors)
 end
 
 
@@ -289,12 +345,13 @@ end
 
 
 -- Runs a list of checks; errors is the table of field errors found so far and takes the new ones.
-function entity_checks.run(schema, checks, entity, full_check, errors)
+-- full_check: of a whole entity, not of a change. is_filled: the entity went through fill, absent fields are null.
+function entity_checks.run(schema, checks, entity, full_check, errors, is_filled)
   for i = 1, #checks do
     local name, arg = next(checks[i])
     local checker = CHECKERS[name]
-    if checker and (full_check or touches(entity, name, arg)) and not is_spoilt(errors, name, arg) then
-      local ok, err = checker(entity, arg, schema, errors)
+    if checker and is_due(schema, entity, name, arg, full_check, errors, is_filled) then
+      local ok, err = checker(entity, arg, schema, errors, is_filled)
       if not ok and err then
         entity_checks.add_error(errors, err)
       end

@@ -3,9 +3,9 @@
 -- Must never read a configuration or a database: what it needs to know is registered with it.
 local compile = require "kong.db.schema.compile"
 local entity_checks = require "kong.db.schema.entity_checks"
+local error_text = require "kong.db.schema.error_text"
 local fill = require "kong.db.schema.fill"
 local messages = require "kong.db.schema.messages"
-local print_table = require "kong.db.schema.print"
 local transform = require "kong.db.schema.transform"
 local validators = require "kong.db.schema.validators"
 local select_row = require "kong.db.schema.select"
@@ -322,7 +322,7 @@ end
 local function run_checks(self, plan, input, full_check, errors)
   if #plan.entity_checks > 0 then
     self.checking = self.subschema_key and self:get_subschema(input) or nil
-    entity_checks.run(self, plan.entity_checks, input, full_check, errors)
+    entity_checks.run(self, plan.entity_checks, input, full_check, errors, prefilled)
     self.checking = nil
   end
   for i = 1, 2 do
@@ -461,7 +461,8 @@ function Schema:process_auto_fields(data, context, nulls, opts)
   if context == "select" then
     return select_row.process(self, copy, nulls, opts)
   end
-  return self:fill(copy, context, nulls ~= false)
+  -- The third value: whether immutable fields have to be checked. None are.
+  return self:fill(copy, context, nulls ~= false), nil, false
 end
 
 
@@ -481,43 +482,9 @@ function Schema:merge_values(from, into)
 end
 
 
-local function add_error_lines(lines, prefix, errs)
-  local names = {}
-  for name in pairs(errs) do
-    if name ~= "@entity" or prefix ~= "" then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  for _, name in ipairs(names) do
-    local err = errs[name]
-    if type(err) == "table" and prefix == "" then
-      add_error_lines(lines, name .. ".", err)
-    elseif type(err) == "table" then
-      lines[#lines + 1] = prefix .. tostring(name) .. ": " .. print_table.indented(err)
-    else
-      lines[#lines + 1] = prefix .. tostring(name) .. ": " .. tostring(err)
-    end
-  end
-end
-
-
--- "a: x; b.c: y" and the number of violations.
+-- One line for a log or an error message | nil.
 function Schema:errors_to_string(errors)
-  if type(errors) ~= "table" or next(errors) == nil then
-    return nil
-  end
-  local lines = {}
-  local entity_errors = errors["@entity"]
-  if type(entity_errors) == "table" then
-    for _, err in ipairs(entity_errors) do
-      lines[#lines + 1] = tostring(err)
-    end
-  end
-  add_error_lines(lines, "", errors)
-  return table.concat(lines, "; "), #lines
+  return error_text.summary(errors)
 end
 
 
