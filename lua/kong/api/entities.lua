@@ -1,6 +1,7 @@
 -- The Admin API's paths for entities: collections, single entities, children of a parent, the parent of a child.
 -- All of them are made from the schemas, so that entities of plugins have the same paths as the core ones.
 -- Used by kong.api. Must never know a particular entity but for what kong.api.overrides registers.
+local new_pause = require("ngx.pause").new
 local rows = require "kong.api.rows"
 local arguments = require "kong.api.arguments"
 local validators = require "kong.db.schema.validators"
@@ -20,6 +21,9 @@ local null = value.null
 local is_uuid = validators.is_uuid
 
 local entities = {}
+
+-- Rows that are shown without letting others have a turn.
+local LONG_LIST = 32
 
 local NOT_FOUND = { message = "Not found" }
 
@@ -137,7 +141,7 @@ entities.next_url = next_url
 
 local function list_answer(dao, list, offset, path, args)
   return 200, {
-    data = rows.show_all(dao.schema, list),
+    data = rows.show_all(dao.schema, list, #list > LONG_LIST and new_pause() or nil),
     next = next_url(path, offset, args),
     offset = offset,
   }

@@ -45,10 +45,14 @@ function rows.show(schema, row)
 end
 
 
-function rows.show_all(schema, list)
+-- pause: called between rows, may be nil.
+function rows.show_all(schema, list, pause)
   local shown = {}
   for i, row in ipairs(list) do
     shown[i] = rows.show(schema, row)
+    if pause and i % 16 == 0 then
+      pause()
+    end
   end
   return setmetatable(shown, array_mt)
 end
