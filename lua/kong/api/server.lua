@@ -3,7 +3,8 @@
 -- status, body, headers; those of plugins answer through kong.response.exit. Used by kong.api and kong.status.
 -- Must never know a path.
 local arguments = require "kong.api.arguments"
-local cjson = require "cjson.safe"
+local cjson = require("cjson.safe").new()
+local new_pause = require("ngx.pause").new
 
 local concat = table.concat
 local gmatch = string.gmatch
@@ -14,15 +15,13 @@ local type = type
 
 local server = {}
 
+local LONG_LIST = 32
 local JSON = "application/json; charset=utf-8"
 local METHODS_WITH_BODY = { POST = true, PUT = true, PATCH = true, DELETE = true }
 
 
 -- Lists with holes are errors of single entries of a long list: they print with nulls.
-if cjson.encode_sparse_array then
-  cjson.encode_sparse_array(true, 0, 0)
-  cjson.encode_sparse_array(true, 2, 32768)
-end
+cjson.encode_sparse_array(false, 2, 32768)
 
 
 local function segments_of(path)
@@ -81,6 +80,30 @@ local function set_common_headers(options)
 end
 
 
+-- A body as JSON; long lists are encoded row by row, so that requests of others are not held up.
+local function encode(body)
+  local data = body.data
+  if type(data) ~= "table" or #data <= LONG_LIST then
+    return cjson.encode(body)
+  end
+  local pause = new_pause()
+  local rows = {}
+  for i = 1, #data do
+    rows[i] = cjson.encode(data[i])
+    if i % 16 == 0 then
+      pause()
+    end
+  end
+  local parts = { '"data":[' .. concat(rows, ",") .. "]" }
+  for name, v in pairs(body) do
+    if name ~= "data" then
+      parts[#parts + 1] = cjson.encode(name) .. ":" .. cjson.encode(v)
+    end
+  end
+  return "{" .. concat(parts, ",") .. "}"
+end
+
+
 -- body: table (JSON), text, or nil.
 local function send(status, body, headers)
   local header = ngx.header
@@ -90,7 +113,7 @@ local function send(status, body, headers)
   end
   local text = body
   if type(body) == "table" then
-    text = cjson.encode(body)
+    text = encode(body)
     header["Content-Type"] = JSON
   elseif text and not header["Content-Type"] then
     header["Content-Type"] = JSON
