@@ -205,21 +205,27 @@ local function gather(self, host, path, len, default_port)
   local built = self.index
   local roots = find_roots(built.hosts, host, default_port)
   local root_cnt = #roots
+  if root_cnt == 0 then
+    return 0
+  end
   local room = root_cnt * (built.prefix_max + 2)
   if room > self.cursors_max then
     self.cursors = ffi.new("int32_t[?]", room)
     self.cursors_max = room
   end
-  local prefixes, cursors, cnt = built.trie, self.cursors, 0
-  for i = 1, root_cnt do
-    cnt = collect(prefixes, roots[i], path, len, cursors, cnt)
+  local prefixes, cursors = built.trie, self.cursors
+  local cnt = collect(prefixes, roots[1], path, len, cursors, 0)
+  if root_cnt > 1 then
+    for i = 2, root_cnt do
+      cnt = collect(prefixes, roots[i], path, len, cursors, cnt)
+    end
   end
   return cnt
 end
 
 
 -- Best candidate that matches, walking all lists in rank order; a match | nil.
-local function select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
+local function select_walking(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
                             get_query)
   local built = self.index
   local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
@@ -251,6 +257,22 @@ local function select_first(self, cnt, bytes, len, method, host, scheme, sni, sr
     end
     cursors[at] = entries[entry].next
   end
+end
+
+
+-- The same; a best candidate without further conditions, the usual case, is found without a loop and so in one trace.
+local function select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
+                            get_query)
+  local at, rank = best_cursor(self.index.trie.entries, self.cursors, cnt)
+  if at < 0 then
+    return nil
+  end
+  if self.index.checks[rank] == 0 then
+    local entry = self.cursors[at]
+    return self.plain_matches[entry] or plain_match(self, entry, rank)
+  end
+  return select_walking(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
+                        get_query)
 end
 
 
