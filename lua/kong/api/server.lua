@@ -104,12 +104,39 @@ local function encode(body)
 end
 
 
--- body: table (JSON), text, or nil.
+local FLUSH_BYTES = 65536
+
+
+-- body: function(write) that gives the text in pieces; they are sent as they come.
+local function stream(body)
+  ngx.header["Content-Type"] = ngx.header["Content-Type"] or JSON
+  local parts, bytes = {}, 0
+  local function flush()
+    ngx.print(concat(parts))
+    ngx.flush(true)
+    parts, bytes = {}, 0
+  end
+  body(function(text)
+    parts[#parts + 1] = text
+    bytes = bytes + #text
+    if bytes >= FLUSH_BYTES then
+      flush()
+    end
+  end)
+  flush()
+  return ngx.exit(ngx.OK)
+end
+
+
+-- body: table (JSON), text, function (see stream), or nil.
 local function send(status, body, headers)
   local header = ngx.header
   ngx.status = status
   for name, v in pairs(headers or {}) do
     header[name] = v
+  end
+  if type(body) == "function" then
+    return stream(body)
   end
   local text = body
   if type(body) == "table" then

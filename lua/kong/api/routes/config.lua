@@ -11,6 +11,7 @@ local sync = require "kong.db.declarative.sync"
 local concat = table.concat
 local fmt = string.format
 local ipairs = ipairs
+local pairs = pairs
 local tostring = tostring
 local type = type
 
@@ -18,6 +19,7 @@ local config = {}
 
 local BUSY_KEY = "kong:config:busy"
 local BUSY_SECONDS = 60
+local STREAM_FROM = 1000  -- rows
 local TRUE_WORDS = { ["1"] = true, ["true"] = true, on = true, yes = true }
 
 
@@ -72,24 +74,49 @@ local function refuse(db, text, format, errs, stage, flattened)
 end
 
 
--- Rows by entity and id, encoded piece by piece so that a long answer holds nobody up.
-local function encode_rows(db, lists, pause)
-  local parts = {}
+-- Rows by entity and id; write(text) is called with the pieces of the JSON text.
+local function write_rows(db, lists, write, pause)
+  local lead = "{"
   for _, info in ipairs(db.entities:sorted()) do
     local list = lists[info.name]
     if list and #list > 0 and info.name ~= "workspaces" then
-      local items = {}
       local key = info.schema.primary_key[1]
+      lead = lead .. fmt('"%s":{', info.name)
       for i, row in ipairs(list) do
-        items[i] = cjson.encode(tostring(row[key] or i)) .. ":" .. cjson.encode(rows.show(info.schema, row))
+        write(lead .. cjson.encode(tostring(row[key] or i)) .. ":" .. cjson.encode(rows.show(info.schema, row)))
+        lead = ","
         if i % 8 == 0 then
           pause()
         end
       end
-      parts[#parts + 1] = fmt('"%s":{%s}', info.name, concat(items, ","))
+      lead = "},"
     end
   end
-  return "{" .. concat(parts, ",") .. "}"
+  write(lead == "{" and "{}" or "}}")
+end
+
+
+local function row_count(lists)
+  local n = 0
+  for _, list in pairs(lists) do
+    n = n + #list
+  end
+  return n
+end
+
+
+-- What was taken over, as one text; a large configuration is sent piece by piece instead of being held in memory.
+local function answer(db, lists, pause)
+  if row_count(lists) > STREAM_FROM then
+    return 201, function(write)
+      write_rows(db, lists, write, pause)
+    end
+  end
+  local parts = {}
+  write_rows(db, lists, function(text)
+    parts[#parts + 1] = text
+  end, pause)
+  return 201, concat(parts)
 end
 
 
@@ -107,7 +134,7 @@ local function take_over(db, lists, meta, hash, pause)
     return 500, { message = "An unexpected error occurred" }, err
   end
   sync.serving(version)
-  return 201, encode_rows(db, lists, pause)
+  return answer(db, lists, pause)
 end
 
 
