@@ -29,7 +29,8 @@ local OPTIONS = {
 }
 
 
--- opts: name (of the dictionary), miss_name, prefix (of keys, the name by default), size, ttl, neg_ttl, resurrect_ttl (seconds), on_delete(key), on_purge().
+-- opts: name (of the dictionary), miss_name, prefix (of keys, the name by default), size, ttl, neg_ttl, resurrect_ttl
+-- (seconds), on_delete(key), on_purge().
 function levels.new(opts)
   local shm, err = store.new(opts.name, opts.miss_name, opts.prefix)
   if not shm then
