@@ -108,17 +108,14 @@ local function stream_priority(route)
 end
 
 
--- Sorts as the priority does, then as the id does; the last eight digits find the part again.
-local function sort_key(priority, id, index)
-  return fmt("%08x%08x%s%08d", tonumber(rshift(priority, 32)),
-             tonumber(bit.band(priority, 0xffffffffULL)), id, index)
+-- Sorts as the priority does, then as the id does. No two parts have the same.
+local function sort_key(priority, id)
+  return fmt("%08x%08x%s", tonumber(rshift(priority, 32)), tonumber(bit.band(priority, 0xffffffffULL)), id)
 end
 
 
-local function add_part(parts, keys, entry, id, priority, plain, regexes)
-  local n = #parts + 1
-  parts[n] = { entry = entry, plain = plain, regexes = regexes }
-  keys[n] = sort_key(priority, id, n)
+local function add_part(parts, entry, id, priority, plain, regexes)
+  parts[#parts + 1] = { entry = entry, plain = plain, regexes = regexes, key = sort_key(priority, id) }
 end
 
 
@@ -135,28 +132,28 @@ local function path_priority(bits, word, route, group)
 end
 
 
-local function add_group(parts, keys, entry, id, bits, word, group, paths)
+local function add_group(parts, entry, id, bits, word, group, paths)
   local priority = path_priority(bits, word, entry.route, group)
   if group ~= 0 then
-    return add_part(parts, keys, entry, id, priority, paths, nil)
+    return add_part(parts, entry, id, priority, paths, nil)
   end
   local regexes = {}
   for i, path in ipairs(paths) do
     regexes[i] = sub(path, 2)
   end
-  return add_part(parts, keys, entry, id, priority, nil, regexes)
+  return add_part(parts, entry, id, priority, nil, regexes)
 end
 
 
-local function add_http_route(parts, keys, entry)
+local function add_http_route(parts, entry)
   local route = entry.route
   local bits, word = common_priority(route)
   local paths = route.paths
   if not is_set(paths) then
-    return add_part(parts, keys, entry, route.id, bor(bits, int64(word)), nil, nil)
+    return add_part(parts, entry, route.id, bor(bits, int64(word)), nil, nil)
   end
   if #paths == 1 then
-    return add_group(parts, keys, entry, route.id, bits, word, group_of(paths[1]), paths)
+    return add_group(parts, entry, route.id, bits, word, group_of(paths[1]), paths)
   end
 
   local groups, order = {}, {}
@@ -173,30 +170,54 @@ local function add_http_route(parts, keys, entry)
     if #order > 1 then
       id = part_id(route.id .. "#" .. i)
     end
-    add_group(parts, keys, entry, id, bits, word, group, groups[group])
+    add_group(parts, entry, id, bits, word, group, groups[group])
   end
+end
+
+
+-- Parts of a route by its table: routes that a new configuration leaves as they are keep theirs.
+local known = setmetatable({}, { __mode = "k" })
+
+
+local function parts_of(entry, subsystem)
+  local route = entry.route
+  local found = known[route]
+  if found then
+    return found
+  end
+  found = {}
+  if subsystem == "stream" then
+    add_part(found, entry, route.id, stream_priority(route), nil, nil)
+  else
+    add_http_route(found, entry)
+    known[route] = found
+  end
+  return found
 end
 
 
 -- Parts of all routes, highest priority first: { entry, plain = paths | nil, regexes = patterns | nil }.
 function compatible.order(entries, subsystem, pause)
-  local parts, keys = {}, {}
+  local by_key, keys, n = {}, {}, 0
   for i = 1, #entries do
     if pause and i % STEPS == 0 then
       pause()
     end
-    if subsystem == "stream" then
-      local route = entries[i].route
-      add_part(parts, keys, entries[i], route.id, stream_priority(route), nil, nil)
-    else
-      add_http_route(parts, keys, entries[i])
+    local entry = entries[i]
+    local parts = parts_of(entry, subsystem)
+    for j = 1, #parts do
+      local part = parts[j]
+      part.entry = entry
+      n = n + 1
+      keys[n] = part.key
+      by_key[part.key] = part
     end
   end
 
   keys = sort(keys, pause)
-  local ordered, n = {}, #keys
+  local ordered = {}
   for i = 1, n do
-    ordered[n - i + 1] = parts[tonumber(sub(keys[i], -8))]
+    ordered[n - i + 1] = by_key[keys[i]]
     if pause and i % STEPS == 0 then
       pause()
     end
