@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local base = require "ngx.base"
 
 local C = base.C
+local band = require("bit").band
 local text = base.text
 local tonumber = tonumber
 local fstring = ffi.string
@@ -10,7 +11,6 @@ local fstring = ffi.string
 local err_out = base.new_str()
 local count = ffi.new("uint32_t[1]")
 local text_out = ffi.new("const char *[1]")
-local size_out = ffi.new("size_t[1]")
 
 local unpacked = {}
 unpacked.__index = unpacked
@@ -81,14 +81,21 @@ function unpacked:free()
 end
 
 
+-- gzip of a text, in a helper thread when the phase may wait; nil, err. level: of zlib, default 6.
 local function gzip(payload, level)
-  local room = #payload + math.floor(#payload / 1000) + 64
-  local out = ffi.new("char[?]", room)
-  size_out[0] = room
-  if C.kgw_ffi_gzip(payload, #payload, level or 6, out, size_out) ~= base.OK then
-    return nil, "cannot compress"
+  local handle = C.kgw_ffi_pack_new(payload, #payload, level or 6)
+  if handle == nil then
+    return nil, "out of memory"
   end
-  return fstring(out, size_out[0])
+  handle = ffi.gc(handle, C.kgw_ffi_pack_free)
+  if band(base.cur.phase, base.YIELDABLE) == 0 then
+    C.kgw_ffi_pack_run(handle)
+  elseif C.kgw_ffi_pack_begin(handle) == base.AGAIN then
+    base.wait()
+  end
+  local packed = C.kgw_ffi_pack_result(handle, err_out) == base.OK and text(err_out) or nil
+  C.kgw_ffi_pack_free(ffi.gc(handle, nil))
+  return packed, not packed and "cannot compress" or nil
 end
 
 

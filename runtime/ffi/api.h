@@ -266,7 +266,11 @@ int kgw_ffi_unpack_result(void *u, kgw_ffi_str_t *err);
 const kgw_ffi_section_t *kgw_ffi_unpack_sections(void *u, uint32_t *cnt);
 const kgw_ffi_item_t *kgw_ffi_unpack_items(void *u, const char **text);
 void kgw_ffi_unpack_free(void *u);
-int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_len);
+void *kgw_ffi_pack_new(const char *ptr, size_t len, int level);
+int kgw_ffi_pack_begin(void *p);
+int kgw_ffi_pack_run(void *p);
+int kgw_ffi_pack_result(void *p, kgw_ffi_str_t *out);
+void kgw_ffi_pack_free(void *p);
 
 /* the parts of one JSON object or array (http/json_split.h): KGW_OK, KGW_DONE (-4) after the last, or an error with `at` where it is */
 typedef struct { const char *text; size_t len, at; char close; uint8_t is_started, is_ended; } kgw_ffi_json_t;

@@ -1,6 +1,5 @@
 /* The durable store and the unpacker of large configurations. */
 #include <string.h>
-#include <zlib.h>
 
 #include "ffi/ffi.h"
 #include "http/json_split.h"
@@ -42,35 +41,18 @@ const kgw_ffi_item_t *kgw_ffi_unpack_items(void *p, const char **text)
 
 void kgw_ffi_unpack_free(void *u) { kgw_unpack_free(u); }
 
-/* *out_len: room in, bytes out; room of len + len / 1000 + 64 always suffices. */
-int kgw_ffi_gzip(const char *ptr, size_t len, int level, char *out, size_t *out_len)
+void *kgw_ffi_pack_new(const char *ptr, size_t len, int level) { return kgw_pack_new(ptr, len, level); }
+int kgw_ffi_pack_begin(void *p) { return kgw_pack_begin(p); }
+int kgw_ffi_pack_run(void *p) { return kgw_pack_run(p); }
+
+int kgw_ffi_pack_result(void *p, kgw_ffi_str_t *out)
 {
-    z_stream z = {0};
-    if (deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return KGW_ERROR;
-    z.next_in = (Bytef *)ptr;
-    z.avail_in = (uInt)len;
-    z.next_out = (Bytef *)out;
-    z.avail_out = (uInt)*out_len;
-    int rc = deflate(&z, Z_FINISH);
-    *out_len = z.total_out;
-    deflateEnd(&z);
-    return rc == Z_STREAM_END ? KGW_OK : KGW_ENOMEM;
+    const kgw_pack_t *pack = p;
+    *out = (kgw_ffi_str_t){pack->out, pack->out_len};
+    return pack->is_failed ? KGW_ERROR : KGW_OK;
 }
 
-_Static_assert(sizeof(kgw_ffi_json_t) == sizeof(kgw_json_iter_t), "cursors have one layout on both sides");
-_Static_assert(offsetof(kgw_ffi_json_t, is_ended) == offsetof(kgw_json_iter_t, is_ended), "cursors have one layout on both sides");
-
-int kgw_ffi_json_open(kgw_ffi_json_t *it, const char *ptr, size_t len) { return kgw_json_iter_init((kgw_json_iter_t *)it, ptr, len); }
-
-int kgw_ffi_json_next(kgw_ffi_json_t *it, kgw_ffi_str_t *name, kgw_ffi_str_t *value, int *kind)
-{
-    kgw_json_part_t part = {0};
-    int rc = kgw_json_iter_next((kgw_json_iter_t *)it, &part);
-    put(name, part.name);
-    put(value, part.value);
-    *kind = part.kind;
-    return rc;
-}
+void kgw_ffi_pack_free(void *p) { kgw_pack_free(p); }
 
 void *kgw_ffi_store_open(const char *folder, double map_size, int read_only, char *err) { return kgw_store_open(folder, (size_t)map_size, read_only != 0, err, ERR_LEN); }
 void kgw_ffi_store_close(void *s) { kgw_store_close(s); }

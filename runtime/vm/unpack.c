@@ -177,3 +177,74 @@ void kgw_unpack_free(kgw_unpack_t *u)
     if (u->is_running) u->is_orphan = true;
     else destroy(u);
 }
+
+/* Packing ---------------------------------------------------------------------------------------------- */
+
+static void pack_work(uv_work_t *w)
+{
+    kgw_pack_t *p = container_of(w, kgw_pack_t, work);
+    z_stream z = {0};
+    p->is_failed = true;
+    if (deflateInit2(&z, p->level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
+    size_t room = deflateBound(&z, p->in_len) + 32;
+    p->out = malloc(room);
+    z.next_in = (Bytef *)p->in;
+    z.avail_in = (uInt)p->in_len;
+    z.next_out = (Bytef *)p->out;
+    z.avail_out = p->out ? (uInt)room : 0;
+    p->is_failed = !p->out || deflate(&z, Z_FINISH) != Z_STREAM_END;
+    p->out_len = z.total_out;
+    deflateEnd(&z);
+}
+
+static void pack_destroy(kgw_pack_t *p)
+{
+    free(p->in);
+    free(p->out);
+    kgw_free(p);
+}
+
+static void pack_after(uv_work_t *w, int status)
+{
+    kgw_pack_t *p = container_of(w, kgw_pack_t, work);
+    p->is_running = false;
+    if (p->is_orphan) {
+        pack_destroy(p);
+        return;
+    }
+    kgw_op_complete(&p->op, status == 0 && !p->is_failed ? KGW_OK : KGW_ERROR);
+}
+
+kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level)
+{
+    kgw_pack_t *p = kgw_zalloc(sizeof(*p));
+    p->in = malloc(len + 1);
+    if (!p->in) {
+        kgw_free(p);
+        return NULL;
+    }
+    memcpy(p->in, in, len);
+    p->in_len = len;
+    p->level = level;
+    return p;
+}
+
+int kgw_pack_begin(kgw_pack_t *p)
+{
+    if (p->is_running || uv_queue_work(&kgw_vm->loop->uv, &p->work, pack_work, pack_after) != 0) return KGW_ERROR;
+    p->is_running = true;
+    kgw_op_begin(&p->op, on_cancel);
+    return KGW_AGAIN;
+}
+
+int kgw_pack_run(kgw_pack_t *p)
+{
+    pack_work(&p->work);
+    return p->is_failed ? KGW_ERROR : KGW_OK;
+}
+
+void kgw_pack_free(kgw_pack_t *p)
+{
+    if (p->is_running) p->is_orphan = true;
+    else pack_destroy(p);
+}

@@ -44,4 +44,19 @@ int kgw_unpack_begin(kgw_unpack_t *u) KGW_MUST_CHECK;
 int kgw_unpack_run(kgw_unpack_t *u) KGW_MUST_CHECK;
 void kgw_unpack_free(kgw_unpack_t *u);
 
+/* The way back: gzip in a helper thread. */
+typedef struct {
+    uv_work_t work;
+    kgw_op_t op;
+    char *in, *out;
+    size_t in_len, out_len;
+    int level;
+    bool is_running, is_orphan, is_failed;
+} kgw_pack_t;
+
+kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level);
+int kgw_pack_begin(kgw_pack_t *p) KGW_MUST_CHECK;
+int kgw_pack_run(kgw_pack_t *p) KGW_MUST_CHECK;
+void kgw_pack_free(kgw_pack_t *p);
+
 #endif

@@ -122,6 +122,86 @@ function _M.of_section(value, pause)
 end
 
 
+-- The canonical text of one row; rows that stay as they are keep it.
+function _M.text_of(row)
+  local text = new_text()
+  visit(text, row)
+  -- Only a single row of a megabyte would have been folded; it has no text of its own then.
+  return text.len <= FOLD_AT and concat(text, "", 1, text.n) or nil
+end
+
+
+-- An array of rows whose texts are known. A text can be taken as it is where nothing inside would be folded.
+local function visit_rows(text, rows)
+  local n = rows.n
+  if text.len > FOLD_AT then
+    fold(text)
+  end
+  for i = 1, n do
+    local own = rows.texts[i]
+    if own and text.len + #own <= FOLD_AT then
+      add(text, own)
+    else
+      visit(text, rows.row(i))
+      text.pause()
+    end
+    if n > 5 or i < n then
+      add(text, ";")
+    end
+  end
+end
+
+
+local function rows_hash(rows, pause)
+  if not rows then
+    return NONE
+  end
+  local text = new_text(pause)
+  visit_rows(text, rows)
+  return md5(concat(text, "", 1, text.n))
+end
+
+
+local IS_SECTION = {}
+for _, name in ipairs(SECTIONS) do
+  IS_SECTION[name] = true
+end
+
+
+-- Like of_config for sections = name -> {n, texts (array), row (function(i) -> row)} and the plain members beside them.
+function _M.of_sections(sections, members, pause)
+  local hashes, all = {}, {}
+  for i, name in ipairs(SECTIONS) do
+    hashes[name] = rows_hash(sections[name], pause)
+    all[i] = hashes[name]
+  end
+  local names = {}
+  for name in pairs(members) do
+    names[#names + 1] = name
+  end
+  for name in pairs(sections) do
+    if not IS_SECTION[name] then
+      names[#names + 1] = name
+    end
+  end
+  sort(names)
+  local text = new_text(pause)
+  for _, name in ipairs(names) do
+    add(text, name)
+    add(text, ":")
+    if members[name] ~= nil then
+      visit(text, members[name])
+    else
+      visit_rows(text, sections[name])
+    end
+    add(text, ";")
+  end
+  all[#all + 1] = md5(concat(text, "", 1, text.n))
+  hashes.config = md5(concat(all))
+  return hashes.config, hashes
+end
+
+
 -- The hash of the whole table and those of its sections:
 -- config_hash, { config = , routes = , services = , plugins = , upstreams = , targets = }
 function _M.of_config(config_table, pause)

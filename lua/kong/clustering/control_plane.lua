@@ -25,6 +25,7 @@ local PREFIX = "[clustering] "
 local DEAD_S = 45
 local COALESCE_S = 0.05  -- a burst of changes makes one push; the first of a burst goes at once
 local QUEUE_MAX = 1024
+local PUSH_LEVEL = 1     -- of gzip: a push should go at once
 
 local control_plane = {}
 
@@ -34,22 +35,22 @@ local is_stale = true    -- the database changed since `current` was made
 local changed
 
 
--- The configuration to push, made anew when the database changed. May yield.
+-- The configuration to push, made anew when the database changed: only changed rows are encoded again. May yield.
 local function export_config()
   if current and not is_stale then
     return current
   end
   is_stale = false
   local pause = new_pause()
-  local config_table = export.config_table(kong.db, kong.db.store, pause)
-  local hash, hashes = config_hash.of_config(config_table, pause)
-  local message = { type = "reconfigure", timestamp = ngx.now(), config_table = config_table, config_hash = hash, hashes = hashes }
-  local json, err = cjson.encode(message)
-  if not json then
+  local sections, members, configured = export.sections(kong.db, kong.db.store, pause)
+  local hash, hashes = config_hash.of_sections(sections, members, pause)
+  local json = export.message(sections, members, hash, hashes)
+  local payload, err = gzip(json, PUSH_LEVEL)
+  if not payload then
     is_stale = true
     return nil, err
   end
-  current = { payload = gzip(json), message = message, json = json, hash = hash, configured = export.configured_plugins(config_table), by_version = {} }
+  current = { payload = payload, json = json, hash = hash, configured = configured, by_version = {} }
   return current
 end
 
@@ -65,7 +66,7 @@ local function payload_for(config, version)
     made = config.payload
     if compat.downgrade(message.config_table, version) then
       log(WARN, PREFIX, "the configuration was rewritten for data planes of version ", version)
-      made = gzip(cjson.encode(message))
+      made = gzip(cjson.encode(message), PUSH_LEVEL)
     end
     config.by_version[version] = made
   end

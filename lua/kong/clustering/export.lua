@@ -1,7 +1,8 @@
--- All rows of the database as one configuration table for data planes: flat lists, references as plain ids, absent fields as nulls, what is
+-- All rows of the database as one message for data planes: flat lists, references as plain ids, absent fields as nulls, what is
 -- switched off left out. Runs in the control plane.
 
 local cjson = require("cjson")
+local config_hash = require("kong.clustering.config_hash")
 
 local null = cjson.null
 local ipairs = ipairs
@@ -70,9 +71,42 @@ local function is_left_out(name, row, services, routes)
 end
 
 
--- store: a snapshot; pause: ngx.pause. The table, ready for cjson and for hashing.
-function _M.config_table(db, store, pause)
-  local out = { _format_version = "3.0", _transform = false }
+-- Of rows that did not change: {row = table, json, text}, by the database's row.
+local known = setmetatable({}, { __mode = "k" })
+
+
+-- What a row looks like in a message, made once. Rows that end by themselves or whose parts are shown otherwise later are never kept.
+local function encoded(info, row, dao)
+  local found = known[row]
+  if not found then
+    local shown = complete(info, row, dao)
+    found = { json = cjson.encode(shown), text = config_hash.text_of(shown) }
+    if not row.ttl then
+      known[row] = found
+    end
+  end
+  return found
+end
+
+
+local function section_of(info, rows)
+  local section = { n = 0, jsons = {}, texts = {} }
+  section.row = function(i)
+    return cjson.decode(section.jsons[i])
+  end
+  for i, item in ipairs(rows) do
+    section.n = i
+    section.jsons[i] = item.json
+    section.texts[i] = item.text or false
+  end
+  return section, info
+end
+
+
+-- store: a snapshot; pause: ngx.pause. sections = entity name -> {n, jsons, texts, row(i)}, members = plain members of the table,
+-- and the set of names of configured plugins.
+function _M.sections(db, store, pause)
+  local sections, configured = {}, {}
   local services, routes = left_out(store)
   for _, info in ipairs(db.entities:sorted()) do
     local kind = store[info.name]
@@ -81,24 +115,31 @@ function _M.config_table(db, store, pause)
       for _, row in ipairs(kind.list) do
         if not is_left_out(info.name, row, services, routes) and not is_over(info, row) then
           n = n + 1
-          rows[n] = complete(info, row, db.daos[info.name])
+          rows[n] = encoded(info, row, db.daos[info.name])
+          if info.name == "plugins" then
+            configured[row.name] = true
+          end
           pause()
         end
       end
-      out[info.name] = n > 0 and rows or nil
+      sections[info.name] = n > 0 and section_of(info, rows) or nil
     end
   end
-  return out
+  return sections, { _format_version = "3.0", _transform = false }, configured
 end
 
 
--- Names of the plugins that a configuration uses.
-function _M.configured_plugins(config_table)
-  local names = {}
-  for _, plugin in pairs(config_table.plugins or {}) do
-    names[plugin.name] = true
+-- The JSON text of a reconfigure message.
+function _M.message(sections, members, hash, hashes)
+  local parts = {}
+  for name, value in pairs(members) do
+    parts[#parts + 1] = cjson.encode(name) .. ":" .. cjson.encode(value)
   end
-  return names
+  for name, section in pairs(sections) do
+    parts[#parts + 1] = cjson.encode(name) .. ":[" .. table.concat(section.jsons, ",") .. "]"
+  end
+  return '{"type":"reconfigure","timestamp":' .. cjson.encode(ngx.now()) .. ',"config_table":{' .. table.concat(parts, ",") .. '},"config_hash":"'
+      .. hash .. '","hashes":' .. cjson.encode(hashes) .. "}"
 end
 
 
