@@ -137,6 +137,114 @@ function store.new(entities, lists, hash, meta)
 end
 
 
+local function plain_id(v)
+  if type(v) == "table" then
+    return v.id
+  end
+  return v
+end
+
+
+local function move_unique(index, field, old_row, new_row)
+  local before, after = old_row and plain_id(old_row[field]), new_row and plain_id(new_row[field])
+  if before ~= nil and before ~= after then
+    index[before] = nil
+  end
+  if after ~= nil then
+    index[after] = new_row
+  end
+end
+
+
+-- The array of a parent's children is made anew: readers may hold the old one.
+local function move_child(index, field, old_row, new_row)
+  local before, after = old_row and plain_id(old_row[field]), new_row and plain_id(new_row[field])
+  for _, id in ipairs({ before or false, after ~= before and after or false }) do
+    if id then
+      local rows = {}
+      for _, row in ipairs(index[id] or {}) do
+        if row ~= old_row then
+          rows[#rows + 1] = row
+        end
+      end
+      if id == after then
+        rows[#rows + 1] = new_row
+      end
+      index[id] = rows
+    end
+  end
+end
+
+
+-- A kind with some rows changed; indexes that were built move over to it instead of being built anew.
+local function derive_kind(kind, info, edits)
+  local list, position = {}, nil
+  for i, row in ipairs(kind.list) do
+    list[i] = row
+  end
+  local by_id = kind.by_id
+  local unique, foreign = rawget(kind, "unique"), rawget(kind, "foreign")
+  for _, edit in ipairs(edits) do
+    local id = edit.row[kind.key]
+    local old_row, new_row = by_id[id], not edit.is_deletion and edit.row or nil
+    if old_row then
+      position = nil
+      for i = 1, #list do
+        if list[i] == old_row then
+          position = i
+          break
+        end
+      end
+    end
+    if not new_row then
+      table.remove(list, position)
+    else
+      list[old_row and position or #list + 1] = new_row
+    end
+    by_id[id] = new_row
+    for _, name in ipairs(info.uniques) do
+      if unique and rawget(unique, name) then
+        move_unique(unique[name], name, old_row, new_row)
+      end
+    end
+    for _, parent in ipairs(info.foreigns) do
+      if foreign and rawget(foreign, parent.name) then
+        move_child(foreign[parent.name], parent.name, old_row, new_row)
+      end
+    end
+  end
+  local made = setmetatable({ list = list, key = kind.key, name = kind.name, by_id = by_id }, kind_mt)
+  if unique then
+    unique[0] = list
+    made.unique = unique
+  end
+  if foreign then
+    foreign[0] = list
+    made.foreign = foreign
+  end
+  return made
+end
+
+
+-- A snapshot that differs from another in a few rows; the other one's lists stay as they are, its indexes are of no more use.
+-- changes: array of {info (of kong.db.entities), row, is_deletion}.
+function store.derive(snapshot, entities, changes)
+  version = version + 1
+  local edits = {}
+  for _, change in ipairs(changes) do
+    local name = change.info.name
+    edits[name] = edits[name] or {}
+    edits[name][#edits[name] + 1] = change
+  end
+  local made = { version = version, hash = snapshot.hash, meta = snapshot.meta }
+  for _, info in ipairs(entities:sorted()) do
+    local own = edits[info.name]
+    made[info.name] = own and derive_kind(snapshot[info.name], info, own) or snapshot[info.name]
+  end
+  return made
+end
+
+
 -- Builds the indexes that requests read, so that no request has to wait for one. pause is called between kinds.
 function store.prepare(snapshot, entities, pause)
   for _, info in ipairs(entities:sorted()) do

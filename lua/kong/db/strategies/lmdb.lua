@@ -127,40 +127,6 @@ function lmdb.encode(changes)
 end
 
 
--- The lists of a snapshot with changes made to copies of the ones concerned.
-local function changed_lists(db, changes)
-  local lists = {}
-  for _, info in ipairs(db.entities:sorted()) do
-    lists[info.name] = db.store[info.name].list
-  end
-  local copied = {}
-  for _, change in ipairs(changes) do
-    local name, key = change.info.name, change.info.schema.primary_key[1]
-    if not copied[name] then
-      local copy = {}
-      for i, row in ipairs(lists[name]) do
-        copy[i] = row
-      end
-      lists[name], copied[name] = copy, true
-    end
-    local list, id = lists[name], change.row[key]
-    local at
-    for i = 1, change.is_new and 0 or #list do
-      if list[i][key] == id then
-        at = i
-        break
-      end
-    end
-    if change.is_deletion then
-      table.remove(list, at)
-    else
-      list[at or #list + 1] = change.row
-    end
-  end
-  return lists
-end
-
-
 -- changes: array of {info, row, is_new | is_deletion}. On disk first, then visible, then told. true, or nil, err.
 function lmdb:commit(changes)
   local ok, err = self.handle:commit(self.encode(changes))
@@ -168,7 +134,7 @@ function lmdb:commit(changes)
     return nil, err
   end
   local db = self.db
-  db.store = store_module.new(db.entities, changed_lists(db, changes), db.store.hash)
+  db.store = store_module.derive(db.store, db.entities, changes)
   for _, listener in ipairs(self.listeners) do
     listener(changes)
   end
