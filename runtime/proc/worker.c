@@ -5,6 +5,7 @@
 #include "proc/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,10 @@ void kgw_worker_run(const kgw_worker_start_t *start)
     kgw_rand_seed();
     kgw_crash_install(start->id);
     if (kgw_privs_drop(conf->user, conf->group) != KGW_OK) exit(2);
+    /* Configurations are megabytes that come and go, some of them in helper threads: one heap, and large pieces go back to the system. */
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* few helpers: at a quarter of a CPU every thread spends the quota faster */
     if (kgw_loop_init(&loop) != KGW_OK) exit(2);
     catch_signals();

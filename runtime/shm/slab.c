@@ -27,14 +27,10 @@ void kgw_slab_init(kgw_slab_t *s, size_t size, bool is_zero)
 
 static uint32_t find_run(kgw_slab_t *s, uint32_t n)
 {
-    uint32_t start = s->hint, run = 0;
-    for (uint32_t pass = 0; pass < 2; pass++) {
-        run = 0;
-        for (uint32_t i = pass ? 0 : start; i < s->page_cnt; i++) {
-            run = s->pages[i] == PAGE_FREE ? run + 1 : 0;
-            if (run == n) return i - n + 1;
-        }
-        if (start == 0) break;
+    uint32_t run = 0;
+    for (uint32_t i = s->hint; i < s->page_cnt; i++) {
+        run = s->pages[i] == PAGE_FREE ? run + 1 : 0;
+        if (run == n) return i - n + 1;
     }
     return UINT32_MAX;
 }
@@ -58,6 +54,7 @@ static void reclaim(kgw_slab_t *s)
         if (mark == PAGE_FREE || mark == PAGE_RUN || mark == PAGE_REST || !is_empty(s, i)) continue;
         s->pages[i] = PAGE_FREE;
         s->free_pages++;
+        if (i < s->hint) s->hint = i;
     }
     s->empty_pages = 0;
 }
@@ -73,7 +70,7 @@ static uint32_t take_pages(kgw_slab_t *s, uint32_t n, uint32_t mark)
     s->pages[at] = mark;
     for (uint32_t i = 1; i < n; i++) s->pages[at + i] = PAGE_REST;
     s->free_pages -= n;
-    s->hint = at + n < s->page_cnt ? at + n : 0;
+    if (at == s->hint) s->hint = at + n;
     return at;
 }
 
@@ -110,6 +107,7 @@ void kgw_slab_free(kgw_slab_t *s, uint32_t at)
         uint32_t n = s->pages[page] >> 8;
         for (uint32_t i = 0; i < n; i++) s->pages[page + i] = PAGE_FREE;
         s->free_pages += n;
+        if (page < s->hint) s->hint = page;
         return;
     }
     unsigned c = mark - 1;

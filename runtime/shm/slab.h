@@ -15,9 +15,9 @@ typedef struct {
     uint32_t page_cnt, first_page; /* pages of the run area, offset of its page table index 0 */
     uint32_t free_pages;
     uint32_t class_free[KGW_SLAB_CLASSES]; /* offset of the first free object, 0 none */
-    uint32_t base;                 /* offset of page 0 from this struct */
-    uint32_t hint;                 /* where the next page search begins */
-    uint32_t empty_pages;          /* pages of a class without an object in use: they go back when pages are wanted */
+    uint32_t base;                         /* offset of page 0 from this struct */
+    uint32_t hint;                         /* no page below is free: the lowest pages are used again first, so that a zone touches little memory */
+    uint32_t empty_pages;                  /* pages of a class without an object in use: they go back when pages are wanted */
     /* followed by page_cnt words: low 8 bits class+1 or PAGE_* mark, rest run length or objects in use */
     uint32_t pages[];
 } kgw_slab_t;
