@@ -130,7 +130,7 @@ function multipart:set_simple(name, value, filename, content_type)
   end
   local part = { name = name, value = value, headers = { disposition } }
   if content_type then
-    part.headers[2] = "Content-Type: " .. content_type
+    part.headers[2] = "content-type: " .. content_type
   end
   for i, other in ipairs(self.parts) do
     if other.name == name then

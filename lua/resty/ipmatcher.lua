@@ -133,7 +133,7 @@ local function add_text(self, text, value)
   end
   local v6 = ipmatcher.parse_ipv6(address)
   if not v6 or (prefix or 0) > 128 then
-    return nil, "invalid ip address: " .. text
+    return nil, "invalid ip address: " .. address
   end
   prefix = prefix or 128
   add(self.v6, prefix, v6_key(v6, prefix), value)
