@@ -79,6 +79,9 @@ static int require(lua_State *L, const char *name)
     return call(L, 1, 1);
 }
 
+/* A whole phase with its plugins fits one trace; small functions call each other by tail calls, which count as unrolling. */
+static const char jit_settings[] = "jit.opt.start('maxtrace=8000', 'maxrecord=16000', 'maxirconst=2000', 'maxsnap=2000', 'maxmcode=40960', 'minstitch=3', 'loopunroll=60')";
+
 kgw_vm_t *kgw_vm_new(void)
 {
     lua_State *L = luaL_newstate();
@@ -96,6 +99,7 @@ kgw_vm_t *kgw_vm_new(void)
     lua_pop(L, 1);
     lua_pushstring(L, kgw_vm_root());
     lua_setglobal(L, "KGW_ROOT");
+    if (luaL_dostring(L, jit_settings) != 0) lua_pop(L, 1);
     kgw_native_open(L);
     kgw_vm = vm;
     kgw_cur.phase = KGW_PH_INIT;
