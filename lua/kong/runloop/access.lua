@@ -189,40 +189,63 @@ local function route_upstream(rec, match)
 end
 
 
--- Runs the access handlers. `ctx.plugins_plan` is the plan the later phases go by.
-local function run_plugins(ctx, plan)
+-- The plan after a handler made another consumer known.
+local function switch_plan(ctx, plan, entry, consumer)
+  local switched = state.iterator:switch(plan, entry.ordinal, consumer and consumer ~= null and consumer.id or nil)
+  if switched ~= plan then
+    ctx.plugins_plan = switched
+    want_phases(switched, ctx)
+  end
+  return switched
+end
+
+
+-- Runs the i-th access handler. Returns the plan to go on with, nil after the last one.
+local function step(ctx, plan, i, is_timed)
   local list = plan.access
-  local i = 1
+  local entry = list and list[i]
+  if not entry then
+    return nil
+  end
   local consumer = ctx.authenticated_consumer
+  ctx.plugin_id = entry.id
+  ctx.plugin_handler = entry.handler
+  ctx.KONG_LOG = entry.log_facility
+  -- Stays when the handler ends the request itself: plugins after it take no part then.
+  ctx.access_entry = entry
+  local ok, err
+  if is_timed then
+    ok, err = timing.call(ctx, entry, "access")
+  else
+    ok, err = pcall(entry.access, entry.handler, entry.conf)
+  end
+  if not ok then
+    ctx.KONG_LOG = nil
+    access.plugin_failed(ctx, entry, "access", err)
+  end
+  local now = ctx.authenticated_consumer
+  if now ~= consumer then
+    return switch_plan(ctx, plan, entry, now)
+  end
+  return plan
+end
+
+
+-- Runs the access handlers. `ctx.plugins_plan` is the plan the later phases go by. The first calls are written out for the
+-- reason that kong.runloop.walk names.
+local function run_plugins(ctx, plan)
   local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
-  while list and i <= #list do
-    local entry = list[i]
-    ctx.plugin_id = entry.id
-    ctx.plugin_handler = entry.handler
-    ctx.KONG_LOG = entry.log_facility
-    -- Stays when the handler ends the request itself: plugins after it take no part then.
-    ctx.access_entry = entry
-    local ok, err
-    if is_timed then
-      ok, err = timing.call(ctx, entry, "access")
-    else
-      ok, err = pcall(entry.access, entry.handler, entry.conf)
-    end
-    if not ok then
-      ctx.KONG_LOG = nil
-      return access.plugin_failed(ctx, entry, "access", err)
-    end
-    local now = ctx.authenticated_consumer
-    if now ~= consumer then
-      consumer = now
-      local switched = state.iterator:switch(plan, entry.ordinal, now and now ~= null and now.id or nil)
-      if switched ~= plan then
-        plan = switched
-        list = plan.access
-        ctx.plugins_plan = plan
-        want_phases(plan, ctx)
-      end
-    end
+  plan = step(ctx, plan, 1, is_timed)
+  plan = plan and step(ctx, plan, 2, is_timed)
+  plan = plan and step(ctx, plan, 3, is_timed)
+  plan = plan and step(ctx, plan, 4, is_timed)
+  plan = plan and step(ctx, plan, 5, is_timed)
+  plan = plan and step(ctx, plan, 6, is_timed)
+  plan = plan and step(ctx, plan, 7, is_timed)
+  plan = plan and step(ctx, plan, 8, is_timed)
+  local i = 9
+  while plan do
+    plan = step(ctx, plan, i, is_timed)
     i = i + 1
   end
   ctx.access_entry = nil

@@ -6,12 +6,11 @@ local proxy = require "ngx.proxy"
 local report = require "kong.runloop.report"
 local state = require "kong.runloop.state"
 local timing = require "kong.runloop.timing"
+local walk = require "kong.runloop.walk"
 
 local cut = require("kong.runloop.plugins_iterator").cut
 local floor = math.floor
 local latency = proxy.latency
-local pcall = pcall
-local timed_call = timing.call
 
 local filters = {}
 
@@ -36,24 +35,31 @@ local function plan_of(ctx)
 end
 
 
-local function enter(ctx, entry)
-  ctx.plugin_id = entry.id
-  ctx.plugin_handler = entry.handler
-  ctx.KONG_LOG = entry.log_facility
-end
-
-
 local function leave(ctx)
-  ctx.plugin_id = nil
-  ctx.plugin_handler = nil
-  ctx.KONG_LOG = nil
+  ctx.plugin_id, ctx.plugin_handler, ctx.KONG_LOG = nil, nil, nil
 end
 
 
-local function log_error(entry, phase, err)
+local function log_error(ctx, entry, phase, err)
+  leave(ctx)
   kong.log.err("plugin '", entry.name, "' failed in phase ", phase, ", request_id: ", ngx.var.kong_request_id or "", ": ",
                tostring(err))
 end
+
+
+local function cut_off(ctx, entry, phase, err)
+  log_error(ctx, entry, phase, err)
+  error(err, 0)
+end
+
+
+local walk_response = walk.new("response", function(ctx, entry, phase, err)
+  leave(ctx)
+  return access.plugin_failed(ctx, entry, phase, err)
+end)
+local walk_header_filter = walk.new("header_filter", cut_off)
+local walk_body_filter = walk.new("body_filter", cut_off)
+local walk_log = walk.new("log", log_error)
 
 
 -- Milliseconds as plugins and the log serializer read them.
@@ -105,22 +111,9 @@ function filters.response()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_RESPONSE
   local list = plan_of(ctx).response
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
-  for i = 1, list and #list or 0 do
-    local entry = list[i]
-    enter(ctx, entry)
-    local ok, err
-    if is_timed then
-      ok, err = timed_call(ctx, entry, "response")
-    else
-      ok, err = pcall(entry.response, entry.handler, entry.conf)
-    end
-    if not ok then
-      leave(ctx)
-      return access.plugin_failed(ctx, entry, "response", err)
-    end
+  if list then
+    walk_response(ctx, list)
   end
-  leave(ctx)
   add_charset()
 end
 
@@ -134,24 +127,10 @@ function filters.header_filter()
     add_debug_headers(ctx)
   end
   local list = plan_of(ctx).header_filter
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
-  for i = 1, list and #list or 0 do
-    local entry = list[i]
-    enter(ctx, entry)
-    local ok, err
-    if is_timed then
-      ok, err = timed_call(ctx, entry, "header_filter")
-    else
-      ok, err = pcall(entry.header_filter, entry.handler, entry.conf)
-    end
-    if not ok then
-      leave(ctx)
-      log_error(entry, "header_filter", err)
-      error(err, 0)
-    end
+  if list then
+    walk_header_filter(ctx, list)
   end
-  leave(ctx)
-  if is_timed then
+  if ctx.KONG_PLUGIN_TIMING then
     timing.add_header(ctx)
   end
 end
@@ -166,23 +145,9 @@ function filters.body_filter()
     ngx.arg[1], ngx.arg[2] = replaced, true
   end
   local list = plan_of(ctx).body_filter
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
-  for i = 1, list and #list or 0 do
-    local entry = list[i]
-    enter(ctx, entry)
-    local ok, err
-    if is_timed then
-      ok, err = timed_call(ctx, entry, "body_filter")
-    else
-      ok, err = pcall(entry.body_filter, entry.handler, entry.conf)
-    end
-    if not ok then
-      leave(ctx)
-      log_error(entry, "body_filter", err)
-      error(err, 0)
-    end
+  if list then
+    walk_body_filter(ctx, list)
   end
-  leave(ctx)
 end
 
 
@@ -200,23 +165,7 @@ function filters.log()
   if proxy.is_proxied() then
     ctx.KONG_RECEIVE_TIME = latency(3)
   end
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
-  for i = 1, #list do
-    local entry = list[i]
-    enter(ctx, entry)
-    local ok, err
-    if is_timed then
-      ok, err = timed_call(ctx, entry, "log")
-    else
-      ok, err = pcall(entry.log, entry.handler, entry.conf)
-    end
-    if not ok then
-      leave(ctx)
-      log_error(entry, "log", err)
-      return
-    end
-  end
-  leave(ctx)
+  walk_log(ctx, list)
 end
 
 
