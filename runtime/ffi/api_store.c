@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "ffi/ffi.h"
-#include "http/json_split.h"
 #include "vm/store.h"
 #include "vm/unpack.h"
 
