@@ -6,6 +6,7 @@ local texts = require "kgw.cli.texts"
 local LIFE = {
   start = true, stop = true, quit = true, reload = true, restart = true, prepare = true, health = true, drain = true,
 }
+local AUTHORS = { plugin = true, dev = true }
 local OTHERS = { check = true, config = true, vault = true, hybrid = true, migrations = true, version = true, roar = true }
 
 
@@ -14,6 +15,8 @@ local function find_command(name)
     return require("kgw.cli.life").docker_start, "start"
   elseif LIFE[name] then
     return require("kgw.cli.life")[name], name
+  elseif AUTHORS[name] then
+    return require("kgw.cli.plugin")[name], name
   elseif OTHERS[name] then
     return require("kgw.cli.config")[name], name
   end
@@ -108,7 +111,7 @@ local function main(argv)
     return reboot(argv[2])
   elseif name == "run" and argv[2] then
     return script(argv[2], 2)
-  elseif name == "busted" then
+  elseif name == "busted" or name == "test" and argv[2] ~= "--help" then
     -- Specs run programs and files while the loop waits: nothing to warn about.
     require "ngx.base"
     require("ffi").C.kgw_ffi_log_level(4)

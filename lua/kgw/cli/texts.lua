@@ -27,6 +27,11 @@ The available commands are:
  vault
  version
 
+For authors of plugins:
+ dev
+ plugin
+ test
+
 Also: run FILE (a Lua file on the event loop), busted PATH... (specs), docker-start.
 
 Options:
@@ -199,6 +204,26 @@ The available commands are:
 Options:
  -d,--days        (optional number) Override certificate validity duration.
                                     Default: 1095 days.
+
+]] .. TAIL
+
+texts.plugin = [[
+Usage: kong plugin COMMAND [OPTIONS]
+
+Start and check custom plugins.
+
+The available commands are:
+  new NAME [DIR]    Write the skeleton of a plugin: handler, schema, spec, a
+                    configuration to try it with. DIR is kong-plugin-NAME by
+                    default.
+
+  check [DIR]       Load schema and handler and follow the code: what is wrong,
+                    where, and what to change. DIR (default .) holds
+                    kong/plugins/NAME or is such a folder. Exit code 1 when
+                    there are errors.
+
+Options:
+ --strict         (check) exit code 1 for warnings too
 
 ]] .. TAIL
 
