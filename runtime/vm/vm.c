@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,6 +36,11 @@ const char *kgw_vm_root(void)
     }
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 32);
+    if (n <= 0) { /* no /proc: what was executed */
+        const char *name = (const char *)getauxval(AT_EXECFN);
+        n = name && strlen(name) < sizeof(exe) - 32 ? (ssize_t)strlen(name) : 0;
+        memcpy(exe, name, (size_t)n);
+    }
     if (n > 0) {
         exe[n] = 0;
         char *slash = strrchr(exe, '/');
