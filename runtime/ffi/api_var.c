@@ -57,8 +57,8 @@ static kgw_str_t get_proxy_add_x_forwarded_for(kgw_req_t *r)
     return kgw_arena_printf(&r->arena, "%.*s, %.*s", (int)before.len, before.ptr, (int)own.len, own.ptr);
 }
 static kgw_str_t get_binary_remote_addr(kgw_req_t *r) { return binary(&r->client_addr); }
-static kgw_str_t get_realip_remote_addr(kgw_req_t *r) { return r->conn ? ip(r, &r->conn->peer_addr) : ip(r, &r->client_addr); }
-static kgw_str_t get_realip_remote_port(kgw_req_t *r) { return number(r, kgw_addr_port(r->conn ? &r->conn->peer_addr : &r->client_addr)); }
+static kgw_str_t get_realip_remote_addr(kgw_req_t *r) { return r->conn ? ip(r, &r->conn->io.peer_addr) : ip(r, &r->client_addr); }
+static kgw_str_t get_realip_remote_port(kgw_req_t *r) { return number(r, kgw_addr_port(r->conn ? &r->conn->io.peer_addr : &r->client_addr)); }
 static kgw_str_t get_request_method(kgw_req_t *r) { return r->in.method; }
 /* nginx keeps the received origin-form; a target in absolute-form is cut to it. */
 static kgw_str_t get_request_uri(kgw_req_t *r)
@@ -158,10 +158,10 @@ static kgw_str_t get_empty(kgw_req_t *r)
     (void)r;
     return KGW_STR_NULL;
 }
-static kgw_str_t get_proxy_protocol_addr(kgw_req_t *r) { return r->conn && r->conn->has_pp ? ip(r, &r->conn->pp_src) : KGW_STR_NULL; }
-static kgw_str_t get_proxy_protocol_port(kgw_req_t *r) { return r->conn && r->conn->has_pp ? number(r, kgw_addr_port(&r->conn->pp_src)) : KGW_STR_NULL; }
-static kgw_str_t get_proxy_protocol_server_addr(kgw_req_t *r) { return r->conn && r->conn->has_pp ? ip(r, &r->conn->pp_dst) : KGW_STR_NULL; }
-static kgw_str_t get_proxy_protocol_server_port(kgw_req_t *r) { return r->conn && r->conn->has_pp ? number(r, kgw_addr_port(&r->conn->pp_dst)) : KGW_STR_NULL; }
+static kgw_str_t get_proxy_protocol_addr(kgw_req_t *r) { return r->conn && r->conn->pp ? ip(r, &r->conn->pp->src) : KGW_STR_NULL; }
+static kgw_str_t get_proxy_protocol_port(kgw_req_t *r) { return r->conn && r->conn->pp ? number(r, kgw_addr_port(&r->conn->pp->src)) : KGW_STR_NULL; }
+static kgw_str_t get_proxy_protocol_server_addr(kgw_req_t *r) { return r->conn && r->conn->pp ? ip(r, &r->conn->pp->dst) : KGW_STR_NULL; }
+static kgw_str_t get_proxy_protocol_server_port(kgw_req_t *r) { return r->conn && r->conn->pp ? number(r, kgw_addr_port(&r->conn->pp->dst)) : KGW_STR_NULL; }
 
 static size_t try_text(kgw_req_t *r, const kgw_try_t *t, int what, char *out, size_t max)
 {

@@ -36,6 +36,7 @@ void kgw_h1_next(kgw_h1_t *p, kgw_msg_t *msg, kgw_arena_t *arena)
     p->why = NULL;
     p->head_len = p->scanned = p->ext_bytes = p->line_len = 0;
     p->left = 0;
+    p->line = NULL;
     p->upgrade_asked = p->line_seen = false;
     p->request_method = 0;
     memset(msg, 0, sizeof(*msg));
@@ -272,7 +273,8 @@ static enum kgw_h1_event chunk_byte(kgw_h1_t *p, char c)
             return KGW_H1_MORE;
         }
         if (c == '\n') return fail(p, 400, "invalid line end in a trailer");
-        if (p->line_len >= sizeof(p->line)) return fail(p, 431, "trailer is too long");
+        if (p->line_len >= KGW_H1_TRAILER_MAX) return fail(p, 431, "trailer is too long");
+        if (!p->line) p->line = kgw_arena_bytes(p->arena, KGW_H1_TRAILER_MAX);
         p->line[p->line_len++] = c;
         return KGW_H1_MORE;
     case S_TRAILER_LF:

@@ -25,7 +25,7 @@ void kgw_io_init(kgw_io_t *io, kgw_loop_t *loop, const kgw_io_ops_t *ops)
     io->fd = -1;
     io->state = KGW_IO_NEW;
     io->bytes_in = io->bytes_out = 0;
-    io->peer_addr.len = io->local_addr.len = 0;
+    io->peer_addr.len = 0;
     kgw_chain_init(&io->out);
     kgw_chain_init(&io->wire);
     kgw_list_init(&io->dirty_node);
@@ -384,9 +384,11 @@ void kgw_io_set_nodelay(kgw_io_t *io)
 
 const kgw_addr_t *kgw_io_local(kgw_io_t *io)
 {
-    if (io->local_addr.len == 0 && io->fd >= 0) {
-        io->local_addr.len = sizeof(io->local_addr.ss);
-        if (getsockname(io->fd, &io->local_addr.sa, &io->local_addr.len) != 0) io->local_addr.len = 0;
+    static kgw_addr_t addr;
+    addr.len = sizeof(addr.ss);
+    if (io->fd < 0 || getsockname(io->fd, &addr.sa, &addr.len) != 0) {
+        memset(&addr.ss, 0, sizeof(addr.ss));
+        addr.len = 0;
     }
-    return &io->local_addr;
+    return &addr;
 }

@@ -60,7 +60,7 @@ struct kgw_io {
     kgw_list_t dirty_node;
     uv_connect_t connect_req;
     uv_write_t write_req;
-    kgw_addr_t peer_addr, local_addr; /* as accepted or connected; local_addr filled by kgw_io_local on demand */
+    kgw_addr_t peer_addr; /* as accepted or connected */
 };
 
 void kgw_io_init(kgw_io_t *io, kgw_loop_t *loop, const kgw_io_ops_t *ops);
@@ -94,6 +94,7 @@ void kgw_io_close_after_flush(kgw_io_t *io);
 /* Sends what is queued, then ends our sending side; the io stays readable. */
 void kgw_io_shutdown(kgw_io_t *io);
 void kgw_io_set_nodelay(kgw_io_t *io);
+/* Our end of the connection; valid until the next call. */
 const kgw_addr_t *kgw_io_local(kgw_io_t *io);
 
 /* For filters: plaintext goes up. */

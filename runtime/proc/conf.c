@@ -176,6 +176,7 @@ int kgw_conf_read_proxy(char *err, size_t err_len)
     p->send_timeout_ms = (uint32_t)kgw_settings_int("send_timeout", 60000);
     p->keepalive_timeout_ms = (uint32_t)kgw_settings_int("keepalive_timeout", 75000);
     p->handshake_timeout_ms = (uint32_t)kgw_settings_int("handshake_timeout", 10000);
+    p->tunnel_drain_ms = (uint32_t)kgw_settings_int("worker_shutdown_timeout", 30000) / 3;
     p->keepalive_requests = (uint32_t)kgw_settings_int("keepalive_requests", 10000);
     p->max_body = (uint64_t)kgw_settings_int("client_max_body_size", 0);
     p->body_buffer = (uint32_t)kgw_settings_int("client_body_buffer_size", 8192);

@@ -42,7 +42,7 @@ static void on_closed(kgw_io_t *io)
         kgw_req_unref(r);
     }
     if (c->cert_co || c->ctx_slot) kgw_hooks.conn_gone(c);
-    kgw_arena_reset(&c->head_arena);
+    kgw_arena_reset(&c->arena);
     conn_cnt--;
     kgw_conn_stats.active = conn_cnt;
     kgw_freelist_put(&conns, c);
@@ -50,11 +50,15 @@ static void on_closed(kgw_io_t *io)
 
 static kgw_block_t *on_alloc(kgw_io_t *io) { return kgw_conn_h1_alloc(container_of(io, kgw_conn_t, io)); }
 
+static int start_tls(kgw_conn_t *c);
+
 static void read_proxy_header(kgw_conn_t *c)
 {
     size_t used = 0;
     bool is_local = false;
-    int rc = kgw_pp_read(c->in->data + c->in->start, c->in->used - c->in->start, &used, &c->pp_src, &c->pp_dst, &is_local);
+    kgw_addr_t src, dst;
+    kgw_block_t *b = c->in;
+    int rc = kgw_pp_read(b->data + b->start, b->used - b->start, &used, &src, &dst, &is_local);
     if (rc == KGW_AGAIN) return;
     if (rc != KGW_OK) {
         KGW_LOG(KGW_LOG_ERR, "broken PROXY protocol header, closing the connection");
@@ -62,9 +66,23 @@ static void read_proxy_header(kgw_conn_t *c)
         return;
     }
     c->is_pp_pending = false;
-    c->has_pp = !is_local;
-    c->in->start += (uint32_t)used;
-    if (c->in->start < c->in->used) kgw_conn_h1_on_bytes(c);
+    if (!is_local) {
+        c->pp = kgw_arena_alloc(&c->arena, sizeof(*c->pp));
+        c->pp->src = src;
+        c->pp->dst = dst;
+    }
+    b->start += (uint32_t)used;
+    uint32_t left = b->used - b->start;
+    if (!c->is_tls) {
+        if (left) kgw_conn_h1_on_bytes(c);
+        return;
+    }
+    /* The handshake begins behind the header. */
+    memmove(b->data, b->data + b->start, left);
+    c->in = NULL;
+    if (start_tls(c) != KGW_OK) kgw_io_close(&c->io);
+    else if (left) c->io.filter->on_wire(&c->io, b, left);
+    kgw_block_unref(b);
 }
 
 static void on_bytes(kgw_io_t *io, kgw_block_t *b, size_t n)
@@ -112,6 +130,12 @@ static void on_tls_ready(kgw_tls_t *tls, int err)
     kgw_timer_start(c->loop, &c->timer, kgw_proxy_conf.header_timeout_ms);
 }
 
+static int start_tls(kgw_conn_t *c)
+{
+    kgw_listener_t *l = c->listener;
+    return l->tls_ctx ? kgw_tls_accept(&c->io, l->tls_ctx, c, on_cert, on_tls_ready) : KGW_ERROR;
+}
+
 void kgw_conn_accept(kgw_listener_t *l)
 {
     kgw_conn_t *c = kgw_freelist_get(&conns);
@@ -124,7 +148,7 @@ void kgw_conn_accept(kgw_listener_t *l)
     c->is_idle = true;
     c->idle_since_ms = kgw_clock.mono_ms;
     kgw_list_init(&c->node);
-    kgw_arena_init(&c->head_arena);
+    kgw_arena_init(&c->arena);
     kgw_conn_h1_init(c);
     kgw_io_init(&c->io, l->loop, &conn_io_ops);
     conn_cnt++;
@@ -138,18 +162,13 @@ void kgw_conn_accept(kgw_listener_t *l)
         return;
     }
     kgw_conn_stats.handled++;
-    c->peer_addr = c->io.peer_addr;
     c->is_tls = l->is_ssl;
     c->is_pp_pending = l->is_proxy_protocol;
-    uint64_t limit = kgw_proxy_conf.header_timeout_ms;
-    if (l->is_ssl) {
-        if (!l->tls_ctx || kgw_tls_accept(&c->io, l->tls_ctx, c, on_cert, on_tls_ready) != KGW_OK) {
-            kgw_io_close(&c->io);
-            return;
-        }
-        limit = kgw_proxy_conf.handshake_timeout_ms;
+    if (l->is_ssl && !c->is_pp_pending && start_tls(c) != KGW_OK) {
+        kgw_io_close(&c->io);
+        return;
     }
-    kgw_timer_start(c->loop, &c->timer, limit);
+    kgw_timer_start(c->loop, &c->timer, l->is_ssl ? kgw_proxy_conf.handshake_timeout_ms : kgw_proxy_conf.header_timeout_ms);
     kgw_io_read_start(&c->io);
 }
 
@@ -166,6 +185,7 @@ unsigned kgw_conn_drain_all(void)
     {
         kgw_conn_t *c = container_of(n, kgw_conn_t, node);
         c->is_draining = true;
+        if (c->req && c->req->step == KGW_STEP_TUNNEL && kgw_clock.mono_ms - since_ms >= kgw_proxy_conf.tunnel_drain_ms) kgw_tunnel_go_away(c->req);
         if (c->req || (c->in && c->in->start < c->in->used)) continue;
         uint64_t from = c->idle_since_ms > since_ms ? c->idle_since_ms : since_ms;
         if (kgw_clock.mono_ms - from >= (c->requests ? DRAIN_IDLE_MS : DRAIN_SILENT_MS)) kgw_io_close_after_flush(&c->io);

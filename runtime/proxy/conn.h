@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     kgw_h1_limits_t limits;
     uint32_t header_timeout_ms, body_timeout_ms, send_timeout_ms, keepalive_timeout_ms, handshake_timeout_ms;
+    uint32_t tunnel_drain_ms;     /* a draining worker ends tunnels after this */
     uint32_t keepalive_requests;
     uint64_t max_body;            /* client_max_body_size, 0 unlimited */
     uint32_t body_buffer;         /* client_body_buffer_size */
@@ -64,12 +65,11 @@ struct kgw_conn {
     uint32_t requests;      /* served so far ($connection_requests) */
     bool is_tls, is_closing, is_idle, is_draining, is_pp_pending;
     bool client_eof;        /* the client ended its sending side */
-    kgw_addr_t peer_addr;   /* TCP peer (realip_remote_addr) */
-    kgw_addr_t pp_src, pp_dst; bool has_pp;
+    struct { kgw_addr_t src, dst; } *pp; /* what a PROXY header said, in the arena; NULL none */
     kgw_timer_t timer;
     uint64_t idle_since_ms;
     kgw_block_t *in;        /* bytes received and not yet used: data[start..used) */
-    kgw_arena_t head_arena; /* header spans of a head that is not complete yet: none today, kept for the parser */
+    kgw_arena_t arena;      /* what lives as long as the connection */
     kgw_h1_t h1;
     kgw_req_t *req;         /* HTTP/1: the one that is active */
     uint32_t head_seen, empty_lines, lingered; /* bytes of an incomplete head; empty lines before it; bytes read after an early close */

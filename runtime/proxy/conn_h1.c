@@ -528,6 +528,13 @@ static void start_linger(kgw_conn_t *c)
     kgw_io_read_start(&c->io);
 }
 
+/* Closes when everything is out; a client that does not read is given up after send_timeout. */
+static void end(kgw_conn_t *c)
+{
+    kgw_timer_start(c->loop, &c->timer, kgw_proxy_conf.send_timeout_ms);
+    kgw_io_close_after_flush(&c->io);
+}
+
 static void h1_done(kgw_req_t *r)
 {
     kgw_conn_t *c = r->conn;
@@ -539,12 +546,12 @@ static void h1_done(kgw_req_t *r)
     kgw_req_unref(r);
     if (c->is_cut) {
         /* What was sent already goes out, then the connection ends without the last chunk. */
-        kgw_io_close_after_flush(&c->io);
+        end(c);
         return;
     }
     if (!c->keep_alive) {
         if (has_rest && !c->client_eof) start_linger(c);
-        else kgw_io_close_after_flush(&c->io);
+        else end(c);
         return;
     }
     if (skip_body) c->is_skipping = true;
@@ -565,7 +572,7 @@ static bool skip_rest(kgw_conn_t *c)
             return true;
         }
         if (e == KGW_H1_ERROR) {
-            kgw_io_close_after_flush(&c->io);
+            end(c);
             return false;
         }
         if (e == KGW_H1_MORE) break;
@@ -593,7 +600,7 @@ static void next_request(kgw_conn_t *c)
     kgw_io_read_start(&c->io);
     /* Pipelined bytes are read before the next poll, not from inside the end of the request before them. */
     if (has_bytes(c)) kgw_list_push_back(&ready, &c->ready_node);
-    else if (c->client_eof) kgw_io_close_after_flush(&c->io);
+    else if (c->client_eof) end(c);
 }
 
 static const kgw_conn_ops_t h1_ops = {h1_head, h1_body, want_body, h1_reset, h1_done, h1_interim, h1_pending};

@@ -74,5 +74,7 @@ extern const kgw_h1_limits_t kgw_upstream_limits;
 /* relay.c */
 void kgw_tunnel_start(kgw_req_t *r);
 void kgw_tunnel_pump(kgw_req_t *r, bool from_peer);
+/* The gateway goes away: a WebSocket client gets close 1001 (between two frames), then the tunnel ends. */
+void kgw_tunnel_go_away(kgw_req_t *r);
 
 #endif

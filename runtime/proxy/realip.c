@@ -42,16 +42,16 @@ static bool last_item(kgw_str_t *list, kgw_str_t *item)
 void kgw_realip(kgw_req_t *r)
 {
     kgw_conn_t *c = r->conn;
-    if (!kgw_proxy_conf.trusted_cnt || !trusts(&c->peer_addr)) {
-        r->client_addr = c->peer_addr;
+    if (!kgw_proxy_conf.trusted_cnt || !trusts(&c->io.peer_addr)) {
+        r->client_addr = c->io.peer_addr;
         return;
     }
     r->is_trusted = true;
-    r->client_addr = c->peer_addr;
+    r->client_addr = c->io.peer_addr;
     kgw_str_t list;
     switch (kgw_proxy_conf.real_ip_kind) {
     case REALIP_PROXY_PROTOCOL:
-        if (c->has_pp) r->client_addr = c->pp_src;
+        if (c->pp) r->client_addr = c->pp->src;
         return;
     case REALIP_X_REAL_IP: {
         kgw_hdr_t *h = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_X_REAL_IP);

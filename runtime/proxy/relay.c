@@ -10,16 +10,49 @@ static void touch(kgw_req_t *r)
     kgw_timer_start(kgw_proxy_loop, &r->timer, ms);
 }
 
-static bool move(kgw_block_t **in, kgw_io_t *to)
+/* Follows the frames that go to the client, so that one of ours can be put between two of them. */
+static void follow_frames(kgw_req_t *r, const unsigned char *p, size_t n)
+{
+    while (n) {
+        if (r->ws.left) {
+            size_t take = r->ws.left < n ? (size_t)r->ws.left : n;
+            r->ws.left -= take;
+            p += take;
+            n -= take;
+            continue;
+        }
+        r->ws.head[r->ws.have++] = *p++;
+        n--;
+        if (r->ws.have < 2) continue;
+        unsigned len = r->ws.head[1] & 127, ext = len == 126 ? 2 : len == 127 ? 8 : 0, mask = r->ws.head[1] & 128 ? 4 : 0;
+        if (r->ws.have < 2 + ext + mask) continue;
+        uint64_t left = ext ? 0 : len;
+        for (unsigned i = 0; i < ext; i++) left = left << 8 | r->ws.head[2 + i];
+        r->ws.left = left;
+        r->ws.have = 0;
+    }
+}
+
+static bool move(kgw_block_t **in, kgw_io_t *to, kgw_req_t *watched)
 {
     kgw_block_t *b = *in;
     if (!b || b->start >= b->used) return false;
+    if (watched) follow_frames(watched, (const unsigned char *)b->data + b->start, b->used - b->start);
     kgw_chain_add_block(&to->out, b, b->data + b->start, b->used - b->start);
     b->start = b->used;
     kgw_block_unref(b);
     *in = NULL;
     kgw_io_dirty(to);
     return true;
+}
+
+void kgw_tunnel_go_away(kgw_req_t *r)
+{
+    if (r->step != KGW_STEP_TUNNEL || r->tunnel_done || !r->conn) return;
+    static const char close_1001[] = {(char)0x88, 2, 3, (char)0xe9};
+    if (r->in.is_websocket && !r->ws.left && !r->ws.have) kgw_io_write_copy(&r->conn->io, close_1001, sizeof(close_1001));
+    r->tunnel_done = true;
+    kgw_req_wake(r);
 }
 
 void kgw_tunnel_start(kgw_req_t *r)
@@ -39,7 +72,7 @@ void kgw_tunnel_pump(kgw_req_t *r, bool from_peer)
     kgw_io_t *from_io = from_peer ? &p->io : &c->io, *to_io = from_peer ? &c->io : &p->io;
     kgw_block_t **in = from_peer ? &p->in : &c->in;
     size_t before = to_io->out.bytes;
-    if (move(in, to_io)) touch(r);
+    if (move(in, to_io, from_peer && r->in.is_websocket ? r : NULL)) touch(r);
     if (from_peer) {
         r->body_bytes_sent += to_io->out.bytes - before;
         r->upstream_bytes += to_io->out.bytes - before;

@@ -64,7 +64,7 @@ kgw_req_t *kgw_req_new(kgw_conn_t *conn)
     r->start_us = kgw_clock_mono_us();
     r->start_wall_ms = kgw_clock.wall_ms;
     if (conn) {
-        r->client_addr = conn->has_pp ? conn->pp_src : conn->peer_addr;
+        r->client_addr = conn->pp ? conn->pp->src : conn->io.peer_addr;
         r->listener_kind = conn->listener ? conn->listener->kind : KGW_L_PROXY;
         r->is_internal_api = conn->listener && conn->listener->kind != KGW_L_PROXY;
     }

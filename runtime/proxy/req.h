@@ -108,6 +108,7 @@ struct kgw_req {
     bool abort_now;       /* a client that goes away interrupts Lua (ngx.on_abort) */
     bool filter_done;     /* body_filter ended the body early: the rest is dropped */
     bool tunnel_done;
+    struct { uint64_t left; uint8_t have, head[14]; } ws; /* where the upstream's WebSocket frames stand: payload still to come, bytes of a header */
     int phase_rc;         /* vm: KGW_AGAIN while the phase is suspended, else its result; set before kgw_req_wake */
     bool is_killed;       /* ngx.exit(444 or -1): close without an answer */
     bool wants_error_page; /* ngx.exit(status) without a body */

@@ -57,7 +57,7 @@ static kgw_str_t join(kgw_req_t *r, kgw_str_t a, const char *mid, kgw_str_t b)
 
 static const kgw_addr_t *tcp_peer(kgw_req_t *r)
 {
-    if (r->conn) return r->conn->has_pp ? &r->conn->pp_src : &r->conn->peer_addr;
+    if (r->conn) return r->conn->pp ? &r->conn->pp->src : &r->conn->io.peer_addr;
     return &r->client_addr;
 }
 

@@ -233,6 +233,114 @@ TEST(answer_before_the_body_is_complete)
     rig_run(early_answer_script);
 }
 
+static void tunnel_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    int u = upstream_accept();
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "Upgrade: websocket\r\n");
+    wire_send(u, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+    EXPECT_HAS(wire_read(c, "first"), "HTTP/1.1 101 ");
+    wire_send(c, "up");
+    EXPECT(strcmp(wire_read(u, "up"), "up") == 0);
+    wire_send(u, "down");
+    EXPECT(strcmp(wire_read(c, "down"), "down") == 0);
+    shutdown(c, SHUT_WR);
+    EXPECT(wire_is_closed(u));
+    wire_send(u, "last");
+    EXPECT(strcmp(wire_read(c, "last"), "last") == 0);
+    close(u);
+    EXPECT(wire_is_closed(c));
+    close(c);
+}
+TEST(tunnel_after_an_upgrade) { rig_run(tunnel_script); }
+
+static void refused_upgrade_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    wire_send(c, GET("/next"));
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "GET /next ");
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    close(c);
+    close(u);
+}
+TEST(upgrade_that_the_upstream_declines_is_a_plain_request) { rig_run(refused_upgrade_script); }
+
+static void unasked_switch_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nevil");
+    EXPECT_HAS(wire_read(c, "\n"), "HTTP/1.1 502 ");
+    close(c);
+    close(u);
+}
+TEST(switch_that_nobody_asked_for) { rig_run(unasked_switch_script); }
+
+static void proxy_header_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "PROXY TCP4 10.9.8.7 10.0.0.1 1234 80\r\n");
+    wire_send(c, GET("/a"));
+    int u = upstream_accept();
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "X-Forwarded-For: 127.0.0.1\r\n"); /* not trusted as an address */
+    wire_send(u, ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    close(c);
+    c = client_connect();
+    wire_send(c, GET("/without"));
+    EXPECT(wire_is_closed(c));
+    close(c);
+    close(u);
+}
+TEST(proxy_header_in_front_of_a_request)
+{
+    rig_init();
+    rig.listener.is_proxy_protocol = true;
+    rig_run(proxy_header_script);
+    rig.listener.is_proxy_protocol = false;
+}
+
+static void pipelined_script(void)
+{
+    int c = client_connect();
+    wire_send(c, GET("/1") GET("/2") "POST /3 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" GET("/4"));
+    int u = upstream_accept();
+    for (int i = 1; i <= 4; i++) {
+        char want[16];
+        snprintf(want, sizeof(want), " /%d HTTP", i);
+        EXPECT_HAS(wire_read(u, i == 3 ? "abc" : "\r\n\r\n"), want);
+        wire_send(u, ANSWER);
+        EXPECT_HAS(wire_read(c, "ok"), "200 OK");
+    }
+    close(c);
+    close(u);
+}
+TEST(pipelined_requests_are_answered_in_order) { rig_run(pipelined_script); }
+
+static void interim_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    EXPECT_HAS(wire_read(c, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n");
+    wire_send(c, "abc");
+    int u = upstream_accept();
+    EXPECT(strstr(wire_read(u, "abc"), "Expect") == NULL);
+    wire_send(u, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" ANSWER);
+    EXPECT_HAS(wire_read(c, "ok"), "HTTP/1.1 200 OK\r\n");
+    close(c);
+    close(u);
+}
+TEST(interim_responses) { rig_run(interim_script); }
+
 #define MANY 10000
 static void *serve_many(void *arg)
 {
