@@ -90,7 +90,10 @@ void kgw_ffi_route_apply(const kgw_ffi_route_t *route, const char *prefix, size_
     uri = kgw_uri_escape_path(&r->arena, uri);
     /* A short base is Lua's memory. */
     r->vars[KGW_VAR_UPSTREAM_URI] = uri.ptr >= base.ptr && uri.ptr < base.ptr + base.len ? copy(r, uri.ptr, uri.len) : uri;
-    if (route->host_len && !r->vars[KGW_VAR_UPSTREAM_HOST].ptr) r->vars[KGW_VAR_UPSTREAM_HOST] = copy(r, route->host, route->host_len);
+    if (route->host_len && !r->vars[KGW_VAR_UPSTREAM_HOST].ptr) {
+        r->vars[KGW_VAR_UPSTREAM_HOST] = copy(r, route->host, route->host_len);
+        r->is_route_host = true;
+    }
     t->is_tls = route->is_tls;
     t->connect_ms = route->connect_ms;
     t->send_ms = route->send_ms;

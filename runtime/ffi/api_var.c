@@ -322,6 +322,10 @@ int kgw_ffi_var_get(int id, kgw_ffi_str_t *out)
 {
     kgw_req_t *r = cur_req();
     if (!r || id < 0 || id >= KGW_VAR__COUNT + (int)KGW_ARRAY_LEN(built_in)) return KGW_ERROR;
+    if (id == KGW_VAR_UPSTREAM_HOST && r->is_route_host && kgw_cur.phase & (KGW_PH_REWRITE | KGW_PH_ACCESS)) {
+        put(out, KGW_STR(""));
+        return KGW_OK;
+    }
     kgw_str_t s = id < KGW_VAR__COUNT ? kgw_req_var(r, (enum kgw_var)id) : built_in[id - KGW_VAR__COUNT].get(r);
     if (!s.ptr || s.ptr == cleared.ptr) return KGW_DECLINED;
     put(out, s);
@@ -401,6 +405,7 @@ int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear)
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
     if (id < 0 || id >= KGW_VAR__COUNT || id == KGW_VAR_URI) return KGW_DECLINED;
+    if (id == KGW_VAR_UPSTREAM_HOST) r->is_route_host = false;
     if (clear) r->vars[id] = cleared;
     else r->vars[id] = len ? kgw_arena_copy(&r->arena, kgw_str(ptr, len)) : KGW_STR("");
     return KGW_OK;

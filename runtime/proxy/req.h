@@ -93,6 +93,7 @@ struct kgw_req {
     /* what Lua decided */
     bool request_buffering, response_buffering; /* route flags; default true */
     bool has_local;       /* a local response was begun (print, say, exit, redirect) */
+    bool is_route_host;   /* $upstream_host is the route's: Lua sees it when the balancer has run */
     bool has_no_args;     /* $is_args was read and empty */
     bool has_args;        /* ngx.req.set_uri_args: args stands for the query */
     bool seen_eof;        /* ngx.eof: no output after it */

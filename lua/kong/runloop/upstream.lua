@@ -59,11 +59,17 @@ local function tls_pool(key, host, ip, port)
 end
 
 
+-- The Host that goes to the upstream: the one that was set, else the client's.
+local function host_of_request()
+  return proxy.get_host() or ngx.var.upstream_host
+end
+
+
 -- The peer is an address that the configuration names: C has it already, nothing to remember but the record.
 function upstream.run_direct(rec)
   tries[slot()] = rec
   if rec.is_tls then
-    return upstream.set_tls_peer(rec, nil, rec.host, rec.port, ngx.var.upstream_host)
+    return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request())
   end
 end
 
@@ -104,7 +110,7 @@ local function use(try, rec, ip, port, hostname)
     proxy.set_host(try.is_tls, host)
   end
   if try.is_tls then
-    return upstream.set_tls_peer(rec, try, ip, port, host or ngx.var.upstream_host)
+    return upstream.set_tls_peer(rec, try, ip, port, host or host_of_request())
   end
   set_peer(ip, port, nil, plain_pool(ip, port))
 end
@@ -245,7 +251,7 @@ function upstream.retry()
     -- A record: the same address again.
     local rec = try
     if rec.is_tls then
-      return upstream.set_tls_peer(rec, nil, rec.host, rec.port, ngx.var.upstream_host)
+      return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request())
     end
     return proxy.set_route_peer(rec.native)
   end
