@@ -2,6 +2,7 @@
 -- of plugins' own. A request's spans hang on ngx.ctx.
 local phases = require "kong.pdk.private.phases"
 local span = require "kong.pdk.private.span"
+local tracing_context = require "kong.observability.tracing.tracing_context"
 
 local byte = string.byte
 local check_phase = phases.check
@@ -133,7 +134,7 @@ local function add_spans(self, namespace)
     end
   end
 
-  function self.set_should_sample(should_sample)
+  function self.set_should_sample(_, should_sample)
     local spans = ngx.ctx[spans_key]
     for i = 1, spans and spans[0] or 0 do
       if spans[i].is_recording ~= false then
@@ -164,25 +165,22 @@ local function add_starters(self)
     return span.link(self, span.create(self, options), name, options)
   end
 
-  -- What the parent decided (nil: nobody did), else the plugin's rate, else what the trace has already.
-  function self.get_sampling_decision(parent_should_sample, plugin_rate)
-    local ctx = ngx.ctx
-    local root = ctx[self.spans_table_key] and ctx[self.spans_table_key][1]
+  -- What a parent says that does not sample, else by the plugin's rate or the gateway's. Never when the gateway traces
+  -- nothing itself.
+  function self.get_sampling_decision(_, parent_should_sample, plugin_rate)
+    local root = self.get_root_span()
     if not root or root.attributes and root.attributes["kong.propagation_only"] then
-      return parent_should_sample
+      return false
     end
-    if plugin_rate and (parent_should_sample == nil) then
-      local sampled, err = self.sampler(root.trace_id, plugin_rate)
-      if err then
-        ngx.log(ngx.ERR, "sampler failure: ", err)
-        return false
-      end
-      return sampled
+    local trace_id = tracing_context.get_raw_trace_id()
+    if parent_should_sample == false or not trace_id then
+      return parent_should_sample == true
     end
-    if parent_should_sample ~= nil then
-      return parent_should_sample
+    local sampled, err = self.sampler(trace_id, plugin_rate or kong.configuration.tracing_sampling_rate)
+    if err then
+      ngx.log(ngx.ERR, "sampler failure: ", err)
     end
-    return root.should_sample
+    return sampled == true
   end
 end
 

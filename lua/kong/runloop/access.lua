@@ -234,7 +234,7 @@ end
 -- Runs the access handlers. `ctx.plugins_plan` is the plan the later phases go by. The first calls are written out for the
 -- reason that kong.runloop.walk names.
 local function run_plugins(ctx, plan)
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
+  local is_timed = timing.is_wanted(ctx)
   plan = step(ctx, plan, 1, is_timed)
   plan = plan and step(ctx, plan, 2, is_timed)
   plan = plan and step(ctx, plan, 3, is_timed)
@@ -320,8 +320,18 @@ local function tell_match(rec, match)
 end
 
 
+-- The match, with spans.
+local function find_match_traced(tracing)
+  local ctx = ngx.ctx
+  ctx.KONG_PHASE = PHASE_ACCESS
+  tracing.start(ctx)
+  return tracing.find_route(find_match)
+end
+
+
 function access.run()
-  local match = find_match()
+  local tracing = state.instrumentation
+  local match = tracing and find_match_traced(tracing) or not tracing and find_match()
   if not match then
     error_ctx()
     return kong.response.error(404, "no Route matched with those values")

@@ -65,6 +65,7 @@ function builder.open(conf)
   state.conf = conf
   state.allows_debug = conf.allow_debug_header == true
   state.has_pool = conf.upstream_keepalive_pool_size ~= 0
+  state.instrumentation = require("kong.observability.tracing.instrumentation").init(conf)
   if kong.db.writer then
     return kong.db.writer:load(kong.db)
   end

@@ -126,6 +126,10 @@ function filters.header_filter()
   if ctx.wants_debug then
     add_debug_headers(ctx)
   end
+  local tracing = state.instrumentation
+  if tracing then
+    tracing.note_response(ctx)
+  end
   local list = plan_of(ctx).header_filter
   if list then
     walk_header_filter(ctx, list)
@@ -164,6 +168,10 @@ function filters.log()
   end
   if proxy.is_proxied() then
     ctx.KONG_RECEIVE_TIME = latency(3)
+  end
+  local tracing = state.instrumentation
+  if tracing then
+    tracing.finish(ctx)
   end
   walk_log(ctx, list)
 end

@@ -4,6 +4,7 @@
 -- Must never keep request data here.
 local builder = require "kong.runloop.builder"
 local state = require "kong.runloop.state"
+local timing = require "kong.runloop.timing"
 
 local runloop = {}
 
@@ -75,12 +76,21 @@ function runloop.rewrite()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_REWRITE
   ctx.KONG_PROCESSING_START = ngx.req.start_time() * 1000
+  local tracing = state.instrumentation
+  if tracing then
+    tracing.start(ctx)
+  end
   for i = 1, #list do
     local entry = list[i]
     ctx.plugin_id = entry.id
     ctx.plugin_handler = entry.handler
     ctx.KONG_LOG = entry.log_facility
-    local ok, err = pcall(entry.rewrite, entry.handler, entry.conf)
+    local ok, err
+    if tracing then
+      ok, err = timing.call(ctx, entry, "rewrite")
+    else
+      ok, err = pcall(entry.rewrite, entry.handler, entry.conf)
+    end
     ctx.plugin_id, ctx.plugin_handler, ctx.KONG_LOG = nil, nil, nil
     if not ok then
       return access.plugin_failed(ctx, entry, "rewrite", err)

@@ -10,6 +10,7 @@ local state = {
   allows_debug = false, -- Kong-Debug request headers are answered
   has_pool = true,     -- upstream connections are kept
   plugins = nil,       -- loaded plugins: array of { name, handler, schema, priority }
+  instrumentation = nil, -- kong.observability.tracing.instrumentation, when spans are wanted
   has_failed_worker = false, -- an init_worker handler raised an error
   -- By slot of the running request: what the balancer phase has to know when a try failed.
   tries = {},

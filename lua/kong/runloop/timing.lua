@@ -5,6 +5,7 @@ local concat = table.concat
 local fmt = string.format
 local mono_us = require("ngx.proxy").mono_us
 local pcall = pcall
+local state = require "kong.runloop.state"
 
 local timing = {}
 
@@ -43,13 +44,27 @@ local function close(record)
 end
 
 
+-- Is the request measured, or are spans of it wanted?
+function timing.is_wanted(ctx)
+  return ctx.KONG_PLUGIN_TIMING ~= nil or state.instrumentation ~= nil
+end
+
+
 -- pcall(entry[phase], entry.handler, entry.conf), measured.
 function timing.call(ctx, entry, phase)
-  local record = ctx.KONG_PLUGIN_TIMING
-  close(record)
-  record.open, record.open_phase, record.since_us = entry, phase, mono_us()
+  local record, tracing = ctx.KONG_PLUGIN_TIMING, state.instrumentation
+  if record then
+    close(record)
+    record.open, record.open_phase, record.since_us = entry, phase, mono_us()
+  end
+  local span = tracing and tracing.enter(ctx, entry.name, phase)
   local ok, err = pcall(entry[phase], entry.handler, entry.conf)
-  close(record)
+  if span then
+    tracing.leave(ctx)
+  end
+  if record then
+    close(record)
+  end
   return ok, err
 end
 

@@ -7,6 +7,7 @@ local record = require "kong.runloop.record"
 local state = require "kong.runloop.state"
 local tls = require "kong.runloop.upstream_tls"
 
+local get_last_failure = require("ngx.balancer").get_last_failure
 local host_header = record.host_header
 local set_peer = proxy.set_peer
 local floor = math.floor
@@ -158,6 +159,10 @@ local function choose(try, is_retry)
   if try.upstream then
     return balancer.pick(try, is_retry)
   end
+  local tracing = state.instrumentation
+  if tracing and try.ctx and try.data.type == "name" then
+    return tracing.resolve(balancer.resolve, try.host, try.port, is_retry)
+  end
   return balancer.resolve(try.host, try.port, is_retry)
 end
 
@@ -266,6 +271,10 @@ function upstream.retry()
   if data and (data.host ~= try.host or data.port ~= try.last_port) then
     try.host, try.port = data.host, data.port
     try.upstream = state.find_upstream(data.host)
+  end
+  local failed = data and data.tries[data.try_count]
+  if failed then
+    failed.state, failed.code = get_last_failure()
   end
   local since_ns = data and time_ns()
   local ip, port, hostname = choose(try, true)

@@ -1,7 +1,7 @@
 -- Runs the handlers of one phase after another. Calls are written out for the first plugins: a loop of a few turns would
 -- keep LuaJIT from compiling a phase as one piece of straight code. `kong.runloop` makes one walker per phase.
 local pcall = pcall
-local timed_call = require("kong.runloop.timing").call
+local timing = require "kong.runloop.timing"
 
 local walk = {}
 
@@ -9,7 +9,7 @@ local walk = {}
 local WRITTEN_OUT = 8
 
 local STEP = [[
-local pcall, timed_call, fail = ...
+local pcall, timed_call, is_wanted, fail = ...
 
 local function step(ctx, entry, is_timed)
   ctx.plugin_id = entry.id
@@ -28,7 +28,7 @@ local function step(ctx, entry, is_timed)
 end
 
 return function(ctx, list)
-  local is_timed = ctx.KONG_PLUGIN_TIMING ~= nil
+  local is_timed = is_wanted(ctx)
   local n = #list
 ]]
 
@@ -61,7 +61,7 @@ function walk.new(phase, fail)
     parts[#parts + 1] = (ONE:gsub("INDEX", i))
   end
   parts[#parts + 1] = (REST:gsub("INDEX", WRITTEN_OUT + 1))
-  return assert(load(table.concat(parts), "=walk_" .. phase))(pcall, timed_call, fail)
+  return assert(load(table.concat(parts), "=walk_" .. phase))(pcall, timing.call, timing.is_wanted, fail)
 end
 
 
