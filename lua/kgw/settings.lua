@@ -154,7 +154,7 @@ local function limits(http, proxy, admin, remark)
   size = size and values.size(size) or 8192
   set("max_line", size)
   set("max_field", size)
-  set("max_head", size * (tonumber(count) or 4))
+  set("max_head", (values.size(proxy.client_header_buffer_size) or 1024) + size * (tonumber(count) or 4))
   C.kgw_ffi_re_match_limit(tonumber(http.lua_regex_match_limit) or 100000)
 end
 
