@@ -108,7 +108,7 @@ function router.new(entries, opts)
     wants_port = built.hosts.has_hosts or flavor == "expressions",
     wants_addresses = built.wants_addresses or flavor == "expressions",
     request = {},
-    hits = flavor == "traditional" and subsystem == "http" and traditional_hits.new(parts) or nil,
+    hits = flavor == "traditional" and subsystem == "http" and traditional_hits.new(parts, opts and opts.pause) or nil,
     index = built,
     plain_matches = {},
     cursors = ffi.new("int32_t[?]", 64),

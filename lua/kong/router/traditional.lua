@@ -8,6 +8,7 @@ local bor = bit.bor
 local byte = string.byte
 local fmt = string.format
 local is_set = attributes.is_set
+local sort = require("kong.tools.sort").sort
 local sub = string.sub
 local tonumber = tonumber
 
@@ -90,9 +91,12 @@ end
 
 
 -- All routes, first choice first, a route with several paths once for each: { entry, paths = { path } | nil, category }.
-function traditional.order(entries)
+function traditional.order(entries, _, pause)
   local parts, keys = {}, {}
   for i = 1, #entries do
+    if pause and i % STEPS == 0 then
+      pause()
+    end
     local route = entries[i].route
     local paths = is_set(route.paths) and route.paths or { false }
     for j = 1, #paths do
@@ -103,7 +107,7 @@ function traditional.order(entries)
     end
   end
 
-  table.sort(keys)
+  keys = sort(keys, pause)
   local ordered = {}
   for i = 1, #keys do
     ordered[i] = parts[tonumber(sub(keys[i], -8))]

@@ -117,8 +117,8 @@ local function build_trie(self)
 end
 
 
--- `parts` as kong.router.traditional.order gives them.
-function traditional_hits.new(parts)
+-- `parts` as kong.router.traditional.order gives them; `pause` is called between steps.
+function traditional_hits.new(parts, pause)
   local self = setmetatable({
     categories = {}, category_of = {}, first_rank = {}, lookup = {},
     hosts = {}, wildcards = {}, host_cache = {}, host_cnt = 0,
@@ -127,6 +127,9 @@ function traditional_hits.new(parts)
   }, mt)
   local last
   for rank, part in ipairs(parts) do
+    if pause and rank % 64 == 0 then
+      pause()
+    end
     if part.category ~= last then
       last = part.category
       table.insert(self.categories, new_category())
