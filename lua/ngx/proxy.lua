@@ -5,7 +5,6 @@ local ffi = require "ffi"
 
 local C = base.C
 local cur = base.cur
-local ffi_string = ffi.string
 local text = base.text
 local tonumber = tonumber
 
@@ -108,6 +107,18 @@ function proxy.get_host()
     return nil
   end
   return text(host_out)
+end
+
+
+-- Whether $upstream_scheme was written.
+function proxy.has_scheme()
+  return C.kgw_ffi_upstream_scheme_set() ~= 0
+end
+
+
+-- The port that the client used: the listener's, or what port_maps says of it.
+function proxy.listen_port()
+  return C.kgw_ffi_listen_port()
 end
 
 

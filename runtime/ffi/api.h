@@ -119,6 +119,8 @@ int kgw_ffi_route_addr(kgw_ffi_route_t *route, const char *ip, size_t len, int p
 void kgw_ffi_route_apply(const kgw_ffi_route_t *route, const char *prefix, size_t prefix_len);
 void kgw_ffi_route_peer(const kgw_ffi_route_t *route);
 int kgw_ffi_upstream_host(kgw_ffi_str_t *out);
+int kgw_ffi_upstream_scheme_set(void);
+int kgw_ffi_listen_port(void);
 void kgw_ffi_set_upstream(int is_tls, const char *host, size_t host_len, const char *uri, size_t uri_len, const char *prefix, size_t prefix_len);
 int kgw_ffi_set_peer(const char *ip, size_t ip_len, int port, const char *sni, size_t sni_len, const char *pool, size_t pool_len);
 void kgw_ffi_set_timeouts(uint32_t connect_ms, uint32_t send_ms, uint32_t read_ms);

@@ -127,3 +127,7 @@ int kgw_ffi_upstream_host(kgw_ffi_str_t *out)
     put(out, r->vars[KGW_VAR_UPSTREAM_HOST]);
     return KGW_OK;
 }
+
+int kgw_ffi_upstream_scheme_set(void) { return cur_req() && cur_req()->vars[KGW_VAR_UPSTREAM_SCHEME].ptr; }
+
+int kgw_ffi_listen_port(void) { return cur_req() ? kgw_req_listen_port(cur_req()) : 0; }

@@ -227,5 +227,7 @@ int64_t kgw_req_upstream_latency_ms(const kgw_req_t *r); /* balancer end -> firs
 int64_t kgw_req_response_latency_ms(const kgw_req_t *r); /* start -> now/response, not proxied */
 /* Value of an $upstream_* variable with C's default when Lua did not set it (in the arena). */
 kgw_str_t kgw_req_var(kgw_req_t *r, enum kgw_var v);
+/* The listener's port, or what port_maps says of it. */
+uint16_t kgw_req_listen_port(kgw_req_t *r);
 
 #endif

@@ -61,7 +61,7 @@ static const kgw_addr_t *tcp_peer(kgw_req_t *r)
     return &r->client_addr;
 }
 
-static uint16_t listen_port(kgw_req_t *r)
+uint16_t kgw_req_listen_port(kgw_req_t *r)
 {
     uint16_t port = r->conn && r->conn->listener ? kgw_addr_port(&r->conn->listener->addr) : 0;
     for (unsigned i = 0; i < kgw_proxy_conf.port_map_cnt; i++)
@@ -87,7 +87,7 @@ static kgw_str_t forwarded(kgw_req_t *r, enum kgw_var v)
         if ((h = trusted(r, KGW_TOK_X_FORWARDED_PROTO))) return h->value;
         return r->conn && r->conn->is_tls ? KGW_STR("https") : KGW_STR("http");
     case KGW_VAR_UPSTREAM_XF_HOST: return (h = trusted(r, KGW_TOK_X_FORWARDED_HOST)) ? h->value : r->host;
-    case KGW_VAR_UPSTREAM_XF_PORT: return (h = trusted(r, KGW_TOK_X_FORWARDED_PORT)) ? h->value : number(r, listen_port(r));
+    case KGW_VAR_UPSTREAM_XF_PORT: return (h = trusted(r, KGW_TOK_X_FORWARDED_PORT)) ? h->value : number(r, kgw_req_listen_port(r));
     case KGW_VAR_UPSTREAM_XF_PATH: return (h = trusted(r, KGW_TOK_X_FORWARDED_PATH)) ? h->value : r->uri.path;
     case KGW_VAR_UPSTREAM_XF_PREFIX: return (h = trusted(r, KGW_TOK_X_FORWARDED_PREFIX)) ? h->value : KGW_STR("");
     default: return KGW_STR("");

@@ -1,6 +1,7 @@
 -- The access phase: finds the route, applies its protocol rules, runs the plugins, chooses the upstream.
 -- Called by kong.runloop. A request that no plugin looks at gets by without ngx.ctx: everything it needs is in its
 -- route's record. Must never build strings or tables on that path beyond the upstream path itself.
+local context = require "kong.runloop.context"
 local ffi = require "ffi"
 local proxy = require "ngx.proxy"
 local path_of = require("kong.router.path").upstream_path
@@ -13,10 +14,11 @@ local upstream = require "kong.runloop.upstream"
 local apply = proxy.apply
 local cast = ffi.cast
 local escape = uri.escape
+local fill = context.fill
+local listen_port = proxy.listen_port
 local match_input = proxy.match_input
 local new_record = record.new
 local null = ngx.null
-local pcall = pcall
 local set_upstream = proxy.set_upstream
 local sub = string.sub
 local rawget = rawget
@@ -83,7 +85,7 @@ local function find_match()
   end
   local method = router.wants_method and proxy.match_method() or nil
   local host = router.wants_host and proxy.match_host() or nil
-  local port = router.wants_port and access.server_port() or nil
+  local port = router.wants_port and listen_port() or nil
   if not router.wants_addresses then
     return router:select_bytes(bytes, len, method, host, scheme, sni, nil, nil, nil, port, get_header, get_query)
   end
@@ -93,48 +95,12 @@ local function find_match()
 end
 
 
--- Port the client used: the listener's, or what port_maps says of it.
-function access.server_port()
-  local port = tonumber(ngx.var.server_port)
-  local host_ports = kong.configuration.host_ports
-  return host_ports and host_ports[port] or port
-end
-
-
--- What plugins find in ngx.ctx.
-local function fill_ctx(ctx, match, rec)
-  local var = ngx.var
-  ctx.KONG_PHASE = PHASE_ACCESS
-  ctx.KONG_PROCESSING_START = ngx.req.start_time() * 1000
-  ctx.workspace = rec.workspace
-  ctx.host_port = access.server_port()
-  ctx.request_uri = var.request_uri
-  ctx.route = match.route
-  ctx.service = match.service
-  ctx.router_matches = match.matches
-  ctx.balancer_data = {
-    scheme = rec.scheme,
-    type = rec.host_type,
-    host = rec.host,
-    port = rec.port,
-    try_count = 0,
-    tries = {},
-    retries = rec.retries,
-    connect_timeout = rec.connect_ms,
-    send_timeout = rec.send_ms,
-    read_timeout = rec.read_ms,
-  }
-  ctx.plugins_plan = rec.plan
-  return ctx
-end
-
-
 -- Ctx of a request that ends before its plugins ran.
 local function error_ctx(rec, match)
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_ACCESS
   if rec then
-    fill_ctx(ctx, match, rec)
+    fill(ctx, match, rec)
   end
   return ctx
 end
@@ -248,10 +214,6 @@ local function run_plugins(ctx, plan)
     plan = step(ctx, plan, i, is_timed)
     i = i + 1
   end
-  ctx.access_entry = nil
-  ctx.plugin_id = nil
-  ctx.plugin_handler = nil
-  ctx.KONG_LOG = nil
 end
 
 
@@ -268,7 +230,7 @@ end
 
 
 local function with_plugins(rec, match)
-  local ctx = fill_ctx(ngx.ctx, match, rec)
+  local ctx = fill(ngx.ctx, match, rec)
   local plan = rec.plan
   local debug = state.allows_debug and ngx.var.http_kong_debug
   if debug then
@@ -279,7 +241,10 @@ local function with_plugins(rec, match)
   end
   want_phases(plan, ctx)
   route_upstream(rec, match)
-  run_plugins(ctx, plan)
+  if plan.access then
+    run_plugins(ctx, plan)
+    ctx.access_entry, ctx.plugin_id, ctx.plugin_handler, ctx.KONG_LOG = nil, nil, nil, nil
+  end
   if ctx.delayed_response then
     return access.flush(ctx)
   end
@@ -305,21 +270,6 @@ function access.flush(ctx)
 end
 
 
--- allow_debug_header: the client asked which route and service it met.
-local function tell_match(rec, match)
-  if ngx.var.http_kong_debug ~= "1" then
-    return
-  end
-  local header, route, service = ngx.header, match.route, rec.service
-  header["Kong-Route-Id"] = route.id
-  header["Kong-Route-Name"] = route.name
-  if service then
-    header["Kong-Service-Id"] = service.id
-    header["Kong-Service-Name"] = service.name
-  end
-end
-
-
 -- The match, with spans.
 local function find_match_traced(tracing)
   local ctx = ngx.ctx
@@ -337,9 +287,6 @@ function access.run()
     return kong.response.error(404, "no Route matched with those values")
   end
   local rec = record_of(match)
-  if state.conf.allow_debug_header then
-    tell_match(rec, match)
-  end
   if rec.has_rules then
     check_rules(rec, match)
   end

@@ -11,6 +11,8 @@ local get_last_failure = require("ngx.balancer").get_last_failure
 local host_header = record.host_header
 local set_peer = proxy.set_peer
 local floor = math.floor
+local has_scheme = proxy.has_scheme
+local rawget = rawget
 local slot = proxy.slot
 local time_ns = require("kong.tools.time").time_ns
 local tries = state.tries
@@ -118,7 +120,7 @@ end
 
 
 local function new_try(ctx, rec, match)
-  local data = ctx and ctx.balancer_data
+  local data = ctx and rawget(ctx, "balancer_data")
   local try = {
     rec = rec,
     ctx = ctx,
@@ -132,8 +134,8 @@ local function new_try(ctx, rec, match)
     upstream = rec.upstream,
     is_first = true,
   }
-  if data then
-    local scheme = ngx.var.upstream_scheme
+  if ctx then
+    local scheme = has_scheme() and ngx.var.upstream_scheme
     if scheme and scheme ~= "" then
       try.is_tls = scheme == "https" or scheme == "grpcs"
       if try.is_tls ~= rec.is_tls then
@@ -145,7 +147,7 @@ local function new_try(ctx, rec, match)
     if host and host ~= "" and host ~= rec.fields.host then
       try.keeps_host, try.host_value = true, host
     end
-    if data.host ~= rec.host or data.port ~= rec.port then
+    if data and (data.host ~= rec.host or data.port ~= rec.port) then
       try.host, try.port = data.host, data.port
       try.upstream = state.find_upstream(data.host)
     end
@@ -209,6 +211,13 @@ end
 
 -- Chooses the first peer. `ctx` is nil for requests without plugins.
 function upstream.run(ctx, rec, match)
+  if ctx then
+    ctx.KONG_PROXIED = true
+    -- No plugin looked at where the request goes.
+    if rec.is_direct and not rawget(ctx, "balancer_data") and not has_scheme() and not state.instrumentation then
+      return upstream.run_direct(rec)
+    end
+  end
   local try = new_try(ctx, rec, match)
   tries[slot()] = try
   local data = try.data
@@ -219,11 +228,13 @@ function upstream.run(ctx, rec, match)
   local since_ns = data and time_ns()
   local ip, port, hostname = choose(try, false)
   if not ip then
+    if ctx then
+      ctx.KONG_PROXIED = nil
+    end
     return fail(port, hostname, try.host)
   end
   if data then
     note_try(try, data, 1, ip, port, hostname, since_ns)
-    ctx.KONG_PROXIED = true
   end
   if try.ring then
     upstream.want_phases(ctx and ctx.plugins_plan, ctx, try)

@@ -1,0 +1,112 @@
+-- ngx.ctx of a request that plugins look at. What every request needs is put in at once; what few plugins read
+-- (balancer_data, request_uri, ...) comes into being when it is first read.
+-- Called by kong.runloop.access at the start of the phase.
+local new_tab = require "table.new"
+local proxy = require "ngx.proxy"
+
+local listen_port = proxy.listen_port
+local latency = proxy.latency
+local rawget = rawget
+local rawset = rawset
+local setmetatable = setmetatable
+local try_get = proxy.try_get
+
+local context = {}
+
+local PHASE_ACCESS = 0x20
+-- Phases that come after the upstream was asked.
+local AFTER = { [0x80] = true, [0x200] = true, [0x400] = true, [0x2000] = true }
+
+local lazy = {}
+
+
+function lazy.KONG_PROCESSING_START()
+  return ngx.req.start_time() * 1000
+end
+
+
+function lazy.host_port()
+  return listen_port()
+end
+
+
+function lazy.request_uri()
+  return ngx.var.request_uri
+end
+
+
+-- The tries that C made without asking Lua again.
+local function add_tries(ctx, data)
+  local started_at = ctx.KONG_PROCESSING_START + (latency(0) or 0)
+  local n = proxy.tries()
+  for i = 1, n do
+    local ip, port = try_get(i - 1)
+    if ip then
+      data.ip, data.port, data.hostname = ip, port, data.host
+      data.tries[#data.tries + 1] = {
+        ip = ip, port = port, balancer_start = math.floor(started_at), balancer_start_ns = started_at * 1e6,
+        balancer_latency = 0, balancer_latency_ns = 0,
+      }
+    end
+  end
+  data.try_count = n
+end
+
+
+function lazy.balancer_data(ctx)
+  local rec = rawget(ctx, "plugins_record")
+  if not rec then
+    return nil
+  end
+  local data = {
+    scheme = rec.scheme,
+    type = rec.host_type,
+    host = rec.host,
+    port = rec.port,
+    try_count = 0,
+    tries = {},
+    retries = rec.retries,
+    connect_timeout = rec.connect_ms,
+    send_timeout = rec.send_ms,
+    read_timeout = rec.read_ms,
+  }
+  if AFTER[rawget(ctx, "KONG_PHASE")] then
+    add_tries(ctx, data)
+  end
+  return data
+end
+
+
+local mt = {
+  __index = function(ctx, key)
+    local make = lazy[key]
+    if not make then
+      return nil
+    end
+    local value = make(ctx)
+    rawset(ctx, key, value)
+    return value
+  end,
+}
+
+
+-- Fills the running request's ngx.ctx for a route's match.
+function context.fill(ctx, match, rec)
+  ctx.KONG_PHASE = PHASE_ACCESS
+  ctx.workspace = rec.workspace
+  ctx.route = match.route
+  ctx.service = match.service
+  ctx.router_matches = match.matches
+  ctx.plugins_plan = rec.plan
+  ctx.plugins_record = rec
+  return setmetatable(ctx, mt)
+end
+
+
+-- Tables of the usual size, for callers that make ngx.ctx themselves.
+function context.new()
+  return new_tab(0, 32)
+end
+
+
+return context
