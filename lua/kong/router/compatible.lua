@@ -175,14 +175,16 @@ local function add_http_route(parts, entry)
 end
 
 
--- Parts of a route by its table: routes that a new configuration leaves as they are keep theirs.
-local known = setmetatable({}, { __mode = "k" })
+-- Parts of a route by its table, of the router that was built last: routes that a new configuration leaves as they are
+-- keep theirs. Replaced by every build; parts refer to their route, so that weak keys would hold all of them for ever.
+local known = {}
 
 
-local function parts_of(entry, subsystem)
+local function parts_of(entry, subsystem, fresh)
   local route = entry.route
   local found = known[route]
   if found then
+    fresh[route] = found
     return found
   end
   found = {}
@@ -190,7 +192,7 @@ local function parts_of(entry, subsystem)
     add_part(found, entry, route.id, stream_priority(route), nil, nil)
   else
     add_http_route(found, entry)
-    known[route] = found
+    fresh[route] = found
   end
   return found
 end
@@ -199,12 +201,13 @@ end
 -- Parts of all routes, highest priority first: { entry, plain = paths | nil, regexes = patterns | nil }.
 function compatible.order(entries, subsystem, pause)
   local by_key, keys, n = {}, {}, 0
+  local fresh = {}
   for i = 1, #entries do
     if pause and i % STEPS == 0 then
       pause()
     end
     local entry = entries[i]
-    local parts = parts_of(entry, subsystem)
+    local parts = parts_of(entry, subsystem, fresh)
     for j = 1, #parts do
       local part = parts[j]
       part.entry = entry
@@ -221,6 +224,9 @@ function compatible.order(entries, subsystem, pause)
     if pause and i % STEPS == 0 then
       pause()
     end
+  end
+  if subsystem ~= "stream" then
+    known = fresh
   end
   return ordered
 end

@@ -202,6 +202,33 @@ local function unpack_rows(zone, version, count, db, pause)
 end
 
 
+local CYCLES = 2
+local SETTLE_SECONDS = 1
+local is_settling = false
+
+
+-- What a change leaves behind is collected in small steps between requests, instead of staying until the heap has grown.
+local function settle()
+  local pause = new_pause()
+  local cycles = 0
+  while cycles < CYCLES and not ngx.worker.exiting() do
+    if collectgarbage("step", 0) then
+      cycles = cycles + 1
+    end
+    pause()
+  end
+  is_settling = false
+end
+
+
+local function settle_soon()
+  if not is_settling then
+    is_settling = true
+    ngx.timer.at(SETTLE_SECONDS, settle)
+  end
+end
+
+
 -- Puts rows in the place of the current ones together with what the runloop builds from them; nothing changes if it cannot.
 -- changed: of kong.runloop.builder.rebuild.
 function sync.swap(db, lists, meta, hash, pause, changed)
@@ -220,6 +247,7 @@ function sync.swap(db, lists, meta, hash, pause, changed)
   if kong.worker_events and kong.worker_events.post_local then
     kong.worker_events.post_local("declarative", "reconfigure", hash)
   end
+  settle_soon()
   return true
 end
 
