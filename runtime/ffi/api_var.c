@@ -326,6 +326,11 @@ int kgw_ffi_var_get(int id, kgw_ffi_str_t *out)
         put(out, KGW_STR(""));
         return KGW_OK;
     }
+    /* Without a route nothing was decided about an upstream: nginx's variables are empty then. */
+    if (id <= KGW_VAR_UPSTREAM_CONNECTION && !r->vars[id].ptr && !r->vars[KGW_VAR_UPSTREAM_URI].ptr) {
+        put(out, KGW_STR(""));
+        return KGW_OK;
+    }
     kgw_str_t s = id < KGW_VAR__COUNT ? kgw_req_var(r, (enum kgw_var)id) : built_in[id - KGW_VAR__COUNT].get(r);
     if (!s.ptr || s.ptr == cleared.ptr) return KGW_DECLINED;
     put(out, s);

@@ -433,7 +433,7 @@ static void h1_head(kgw_req_t *r, bool last)
     if (!kgw_hdrs_find_token(&r->out.hdrs, KGW_TOK_DATE)) kgw_out_field(&o, KGW_STR("Date"), kgw_clock_http_date());
     if (!is_tunnel) write_framing(c, r, &o);
     /* Bytes of the request that were never asked for cannot be skipped cheaply when they are many. */
-    if (!c->body_done && r->body.kind != KGW_BODY_LIVE && !is_tunnel && (r->in.want_continue || r->body.is_chunked || r->body.length > LINGER_BYTES)) c->keep_alive = false;
+    if (!c->body_done && r->body.kind != KGW_BODY_LIVE && !is_tunnel && (r->body.is_chunked || r->body.length > LINGER_BYTES)) c->keep_alive = false;
     if (c->is_draining || c->in_error || c->client_eof || (r->is_failed && r->out.status == 413)) c->keep_alive = false;
     if (is_tunnel) kgw_out_field(&o, KGW_STR("Connection"), KGW_STR("upgrade"));
     else kgw_out_field(&o, KGW_STR("Connection"), c->keep_alive ? KGW_STR("keep-alive") : KGW_STR("close"));

@@ -16,7 +16,7 @@ static kgw_try_t *current(kgw_req_t *r) { return &r->tries[(r->tries_cnt - 1) % 
 
 int kgw_upstream_connect(kgw_req_t *r)
 {
-    if (!r->is_stale_retry) r->tries_cnt++;
+    r->tries_cnt++; /* a free repetition is a try too, for whoever looks at them */
     kgw_try_t *t = current(r);
     memset(t, 0, sizeof(*t));
     kgw_addr_ip(&r->target.addr, t->ip);
