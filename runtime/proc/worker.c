@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -125,6 +126,15 @@ static void start_listeners(const kgw_worker_start_t *start)
     }
 }
 
+/* Every connection may need one towards an upstream: clients get half of the file descriptors at the most. */
+static void limit_connections(void)
+{
+    struct rlimit lim;
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY) return;
+    uint32_t most = lim.rlim_cur < 96 ? 16 : lim.rlim_cur > 2000000 ? 1000000 : (uint32_t)(lim.rlim_cur - 64) / 2;
+    if (!kgw_proxy_conf.max_conns || kgw_proxy_conf.max_conns > most) kgw_proxy_conf.max_conns = most;
+}
+
 static void catch_signals(void)
 {
     static const int numbers[] = {SIGQUIT, SIGTERM, SIGUSR1};
@@ -156,6 +166,7 @@ void kgw_worker_run(const kgw_worker_start_t *start)
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* few helpers: at a quarter of a CPU every thread spends the quota faster */
     if (kgw_loop_init(&loop) != KGW_OK) exit(2);
     catch_signals();
+    limit_connections();
     kgw_access_log_init();
     kgw_upstream_init_worker(&loop);
     kgw_conn_init_worker(&loop);

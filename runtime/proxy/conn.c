@@ -136,6 +136,18 @@ static int start_tls(kgw_conn_t *c)
     return l->tls_ctx ? kgw_tls_accept(&c->io, l->tls_ctx, c, on_cert, on_tls_ready) : KGW_ERROR;
 }
 
+/* One connection too many: it learns so at once instead of waiting for a file descriptor. */
+static void shed(kgw_conn_t *c)
+{
+    static uint64_t told_ms;
+    if (kgw_clock.mono_ms - told_ms >= 1000) KGW_LOG(KGW_LOG_ALERT, "%u worker_connections are not enough", kgw_proxy_conf.max_conns);
+    told_ms = kgw_clock.mono_ms;
+    static const char answer[] = "HTTP/1.1 503 Service Temporarily Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (!c->listener->is_ssl) kgw_io_write_copy(&c->io, answer, sizeof(answer) - 1);
+    kgw_timer_start(c->loop, &c->timer, 1000);
+    kgw_io_close_after_flush(&c->io);
+}
+
 void kgw_conn_accept(kgw_listener_t *l)
 {
     kgw_conn_t *c = kgw_freelist_get(&conns);
@@ -156,9 +168,12 @@ void kgw_conn_accept(kgw_listener_t *l)
     kgw_conn_last_accept_ms = kgw_clock.mono_ms;
     kgw_conn_stats.active = conn_cnt;
     kgw_list_push_back(&all, &c->node);
-    if (kgw_io_accept(&c->io, &l->stream, l->accepted, l->is_unix) != KGW_OK || (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns)) {
-        if (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns) KGW_LOG(KGW_LOG_ALERT, "%u worker_connections are not enough", kgw_proxy_conf.max_conns);
+    if (kgw_io_accept(&c->io, &l->stream, l->accepted, l->is_unix) != KGW_OK) {
         kgw_io_close(&c->io);
+        return;
+    }
+    if (kgw_proxy_conf.max_conns && conn_cnt > kgw_proxy_conf.max_conns) {
+        shed(c);
         return;
     }
     kgw_conn_stats.handled++;
