@@ -70,7 +70,9 @@ local function memory_of_workers(convert)
   local own_pid = ngx.worker.pid()
   note_memory()
   local list = {}
-  local pids = ngx.worker.pids() or { own_pid }
+  local phase = ngx.get_phase()
+  -- Before requests are served the others are not known.
+  local pids = phase ~= "init" and phase ~= "init_worker" and ngx.worker.pids() or { own_pid }
   for i = 1, #pids do
     local kilobytes, err = ngx.shared.kong:get(MEMORY_KEY .. pids[i])
     if kilobytes then

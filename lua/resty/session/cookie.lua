@@ -1,5 +1,5 @@
 -- Session cookies: AES-256-GCM over JSON, with a key derived from the secret, in base64url.
--- Used by the session plugin. A cookie is bound to its name and audience; it holds no more than what is in it.
+-- Used by resty.session. A cookie is bound to its name and audience; it holds no more than what is in it.
 local cipher = require "resty.openssl.cipher"
 local cjson = require "cjson.safe"
 local digest = require "resty.openssl.digest"
