@@ -1,4 +1,5 @@
--- `kgw busted PATH...` and `kgw test PATH...`: runs specs with busted inside a coroutine of the runtime, as a timer would run, so that sleeping,
+-- `kgw busted PATH...` and `kgw test PATH...`: runs specs with busted inside a coroutine of the runtime, as a timer would
+-- run, so that sleeping,
 -- sockets, timers, threads and shared dictionaries are real.
 local ffi = require "ffi"
 

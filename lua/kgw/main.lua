@@ -111,7 +111,10 @@ local function main(argv)
     return reboot(argv[2])
   elseif name == "run" and argv[2] then
     return script(argv[2], 2)
-  elseif name == "busted" or name == "test" and argv[2] ~= "--help" then
+  elseif name == "busted" or name == "test" then
+    if name == "test" and argv[2] == "--help" then
+      return complain(texts.test)
+    end
     -- Specs run programs and files while the loop waits: nothing to warn about.
     require "ngx.base"
     require("ffi").C.kgw_ffi_log_level(4)

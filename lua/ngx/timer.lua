@@ -124,6 +124,20 @@ function Timer.cancel(name)
 end
 
 
+-- Stops the timers whose function is_wanted says true of; one that runs now runs to its end and not again.
+function Timer.cancel_where(is_wanted)
+  local wanted = {}
+  for _, job in pairs(jobs) do
+    if is_wanted(job.fn) then
+      wanted[#wanted + 1] = job.name
+    end
+  end
+  for i = 1, #wanted do
+    Timer.cancel(wanted[i])
+  end
+end
+
+
 -- Called by C in a coroutine of its own.
 function Timer.run(id, premature)
   local job = jobs[id]

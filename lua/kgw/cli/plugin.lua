@@ -1,4 +1,4 @@
--- Commands for authors of plugins: plugin new, plugin check, test, dev.
+-- Commands for authors of plugins: plugin new, plugin check, dev.
 local node = require "kgw.cli.node"
 
 local commands = {}
@@ -69,6 +69,9 @@ commands.plugin = {
     end,
   },
 }
+
+
+commands.dev = require "kgw.cli.dev"
 
 
 return commands

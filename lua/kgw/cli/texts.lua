@@ -227,6 +227,29 @@ Options:
 
 ]] .. TAIL
 
+texts.dev = [[
+Usage: kong dev [OPTIONS] [DIR...]
+
+Run a gateway in the foreground that takes over plugin and configuration files
+as soon as they are saved. Each DIR (default .) may hold kong/plugins/NAME and
+a kong.yml. Logs go to the terminal; the request header Kong-Debug: 1 asks for
+the times of plugins.
+
+Options:
+ -c,--conf    (optional string)  configuration file
+ -p,--prefix  (optional string)  prefix directory; a temporary one by default
+
+]] .. TAIL
+
+texts.test = [[
+Usage: kong test [PATH...]
+
+Run busted specs inside the runtime. PATH is a spec file or a folder (default
+spec). Options are those of busted: --filter PATTERN, --tags, --shuffle and so
+on. The module kgw.test starts gateways for specs.
+
+]] .. TAIL
+
 texts.vault = [[
 Usage: kong vault COMMAND [OPTIONS]
 

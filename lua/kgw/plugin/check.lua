@@ -257,8 +257,8 @@ local function check_schema(plugin, units, report, api, db)
     report:add(path, line, "error", "the schema has no config field", "add { config = { type = \"record\", fields = {} } } to fields")
   end
   if schema.name ~= plugin.name then
-    report:add(path, locate(units, unit, { "name" }, api), "error", fmt("the schema's name is %q, the plugin's is %q", tostring(schema.name), plugin.name),
-               "write name = \"" .. plugin.name .. "\"")
+    report:add(path, locate(units, unit, { "name" }, api), "error",
+               fmt("the schema's name is %q, the plugin's is %q", tostring(schema.name), plugin.name), "write name = \"" .. plugin.name .. "\"")
   end
   local made, err
   ok, made, err = pcall(require("kong.db.schema.entity").new_subschema, db.entities:get("plugins").schema, plugin.name, schema)
@@ -273,7 +273,8 @@ local function check_control_plane(plugin, units, report)
   local unit = units["kong.plugins." .. plugin.name .. ".schema"]
   for _, required in ipairs(unit and unit.requires or {}) do
     if not required.name:match(SCHEMA_MODULES) then
-      report:add(unit.path, required.line, "warning", "a control plane that is given only schema.lua (Konnect) has no module " .. required.name,
+      report:add(unit.path, required.line, "warning",
+                 "a control plane that is given only schema.lua (Konnect) has no module " .. required.name,
                  "move what the schema needs into schema.lua; it may require kong.db.schema.typedefs")
     end
   end
@@ -281,7 +282,8 @@ local function check_control_plane(plugin, units, report)
     for _, use in ipairs(fn.uses) do
       local base = use.value.kind == "path" and use.value.base
       if base == "kong" or base == "io" or base == "os" or base == "ngx" and use.value.keys[1] ~= "null" and use.value.keys[1] ~= "re" then
-        report:add(unit.path, use.line, "warning", fmt("the schema uses %s: a control plane (Konnect) checks configurations without a gateway", base),
+        report:add(unit.path, use.line, "warning",
+                   fmt("the schema uses %s: a control plane (Konnect) checks configurations without a gateway", base),
                    "let the schema judge the values alone; do the rest in configure or access")
       end
     end
@@ -312,12 +314,15 @@ end
 
 
 --- Findings about one plugin of check.find, sorted: array of { path, line, level = "error"|"warning", text, hint }.
--- api: { pdk, ngx, is_open }; db: a kong.db. The globals kong and ngx must be there.
-function check.run(plugin, api, db)
+-- api: { pdk, ngx, is_open }; db: a kong.db, which gets the plugin's schema. is_loadable: require finds the plugin already. The
+-- globals kong and ngx must be there.
+function check.run(plugin, api, db, is_loadable)
   local report = setmetatable({ list = {} }, Report)
   local units, is_whole = read_units(plugin, report)
   if is_whole then
-    check.make_loadable(plugin)
+    if not is_loadable then
+      check.make_loadable(plugin)
+    end
     check_schema(plugin, units, report, api, db)
     check_handler(plugin, units, report, api)
   end

@@ -6,7 +6,8 @@ local sub = string.sub
 local lexer = {}
 
 local KEYWORDS = {}
-for word in ([[and break do else elseif end false for function if in local nil not or repeat return then true until while]]):gmatch("%l+") do
+local WORDS = "and break do else elseif end false for function if in local nil not or repeat return then true until while"
+for word in WORDS:gmatch("%l+") do
   KEYWORDS[word] = true
 end
 

@@ -71,7 +71,8 @@ rules.REMOVED = {
 --- Libraries whose objects talk over the network.
 rules.NETWORK_MODULES = {
   ["resty.http"] = true, ["resty.redis"] = true, ["resty.mysql"] = true, ["resty.memcached"] = true, ["resty.dns.resolver"] = true,
-  ["resty.websocket.client"] = true, ["resty.kafka.producer"] = true, ["resty.lock"] = true, ["resty.rediscluster"] = true, ["pgmoon"] = true,
+  ["resty.websocket.client"] = true, ["resty.kafka.producer"] = true, ["resty.lock"] = true,
+  ["resty.rediscluster"] = true, ["pgmoon"] = true,
 }
 
 --- Modules that stop the whole worker while they wait.
@@ -82,7 +83,8 @@ rules.BLOCKING_MODULES = {
 
 --- Functions that stop the whole worker while they run.
 rules.BLOCKING = {
-  ["os.execute"] = "use ngx.pipe or resty.shell", ["io.popen"] = "use ngx.pipe or resty.shell", ["os.exit"] = "return nil, err, or raise an error",
+  ["os.execute"] = "use ngx.pipe or resty.shell", ["io.popen"] = "use ngx.pipe or resty.shell",
+  ["os.exit"] = "return nil, err, or raise an error",
 }
 
 --- Functions that take a function and run it later, outside of the request.

@@ -122,7 +122,8 @@ function Scan:check_kong(unit, use, path, phase)
   if item then
     if use.how == "call" and item.set and phase ~= "preread" and not item.set[named(phase)] then
       local where = phase == "timer" and "a timer" or phase == "init" and "the top level of a file" or phase
-      self:report(unit, use.line, "error", fmt("%s cannot be called in %s (only in: %s)", path, where, list_of(item)), hint_for(phase, item))
+      self:report(unit, use.line, "error", fmt("%s cannot be called in %s (only in: %s)", path, where, list_of(item)),
+                  hint_for(phase, item))
     end
     return
   end
@@ -143,7 +144,8 @@ function Scan:check_kong(unit, use, path, phase)
     return
   end
   local near = rules.nearest(path, known)
-  self:report(unit, use.line, "error", fmt("there is no %s", path), near and "did you mean " .. near .. "?" or "see the list in docs/plugins.md")
+  self:report(unit, use.line, "error", "there is no " .. path,
+              near and "did you mean " .. near .. "?" or "see the list in docs/plugin-api.md")
 end
 
 
@@ -197,7 +199,8 @@ function Scan:check_path(unit, use, path, phase)
       self:report(unit, use.line, "warning", path .. " stops the whole worker while it runs", rules.BLOCKING[path])
     end
   elseif rawget(_G, root) == nil and not unit.written[root] then
-    self:report(unit, use.line, "error", fmt("the global '%s' is read, but nothing sets it", root), "declare it with local, or correct the name")
+    self:report(unit, use.line, "error", fmt("the global '%s' is read, but nothing sets it", root),
+                "declare it with local, or correct the name")
   end
 end
 
@@ -277,7 +280,8 @@ local function check_requires(self, unit)
     elseif rules.OLD_MODULES[name] then
       self:report(unit, required.line, "warning", "the module " .. name .. " is deprecated", rules.OLD_MODULES[name])
     elseif rules.BLOCKING_MODULES[name] then
-      self:report(unit, required.line, "warning", "the module " .. name .. " stops the whole worker while it waits", rules.BLOCKING_MODULES[name])
+      self:report(unit, required.line, "warning", "the module " .. name .. " stops the whole worker while it waits",
+                  rules.BLOCKING_MODULES[name])
     end
   end
 end
