@@ -98,7 +98,10 @@ void kgw_log_printf(int level, const char *fmt, ...)
     kgw_log_write(level, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
 }
 
-static struct { const char *area, *event; uint64_t a, b, ms; } ring[TRACE_LEN];
+static struct {
+    const char *area, *event;
+    uint64_t a, b, ms;
+} ring[TRACE_LEN];
 static unsigned ring_at;
 
 void kgw_trace_add(const char *area, const char *event, uint64_t a, uint64_t b)

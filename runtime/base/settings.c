@@ -8,7 +8,9 @@
 
 #include "base/freelist.h"
 
-typedef struct { char *key, *value; } entry_t;
+typedef struct {
+    char *key, *value;
+} entry_t;
 static entry_t *entries;
 static unsigned cnt, cap;
 

@@ -50,9 +50,9 @@ static X509 *make_cert(EVP_PKEY *key, const char *name, int days)
     if (!x) return NULL;
     X509_NAME *subject = X509_get_subject_name(x);
     bool ok = X509_set_version(x, 2) == 1 && set_serial(x) && X509_gmtime_adj(X509_getm_notBefore(x), 0) && X509_time_adj_ex(X509_getm_notAfter(x), days, 0, NULL) &&
-              X509_set_pubkey(x, key) == 1 && X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1 && X509_set_issuer_name(x, subject) == 1 &&
-              add_extension(x, NID_subject_key_identifier, "hash") && add_extension(x, NID_authority_key_identifier, "keyid:always") && add_extension(x, NID_basic_constraints, "critical,CA:TRUE") &&
-              X509_sign(x, key, EVP_sha256()) > 0;
+              X509_set_pubkey(x, key) == 1 && X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1 &&
+              X509_set_issuer_name(x, subject) == 1 && add_extension(x, NID_subject_key_identifier, "hash") && add_extension(x, NID_authority_key_identifier, "keyid:always") &&
+              add_extension(x, NID_basic_constraints, "critical,CA:TRUE") && X509_sign(x, key, EVP_sha256()) > 0;
     if (ok) return x;
     X509_free(x);
     return NULL;

@@ -3,9 +3,16 @@
 
 #include "ffi/ffi.h"
 
-typedef struct { int32_t label, label_len, list, has_edges; } node_t;
-typedef struct { int32_t rank, next; } entry_t;
-typedef struct { uint32_t key; int32_t node; } edge_t;
+typedef struct {
+    int32_t label, label_len, list, has_edges;
+} node_t;
+typedef struct {
+    int32_t rank, next;
+} entry_t;
+typedef struct {
+    uint32_t key;
+    int32_t node;
+} edge_t;
 
 static uint32_t slot_of(uint32_t key, uint32_t mask)
 {

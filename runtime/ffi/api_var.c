@@ -262,29 +262,26 @@ static kgw_str_t get_ssl_client_fingerprint(kgw_req_t *r)
     return kgw_str(p, 2 * n);
 }
 
-#define BUILT_IN(X)                                                                                                                                                                \
-    X(remote_addr, get_remote_addr)                                                                                                                                                \
-    X(remote_port, get_remote_port)                                                                                                                                                \
-    X(proxy_add_x_forwarded_for, get_proxy_add_x_forwarded_for) X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr)                        \
-        X(realip_remote_port, get_realip_remote_port) X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request)                                \
-            X(document_uri, get_document_uri) X(query_string, get_query_string) X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https)                \
-                X(http2, get_http2) X(server_protocol, get_server_protocol) X(server_addr, get_server_addr) X(server_port, get_server_port) X(server_name, get_server_name)        \
-                    X(content_type, get_content_type) X(content_length, get_content_length) X(request_id, get_request_id) X(kong_request_id, get_request_id) X(status, get_status) \
-                        X(body_bytes_sent, get_body_bytes_sent) X(bytes_sent, get_bytes_sent) X(request_length, get_request_length) X(request_time, get_request_time)              \
-                            X(connection, get_connection) X(connection_requests, get_connection_requests) X(request_body, get_request_body) X(pid, get_pid) X(msec, get_msec)      \
-                                X(time_iso8601, get_time_iso8601) X(time_local, get_time_local) X(hostname, get_hostname) X(nginx_version, get_nginx_version)                      \
-                                    X(remote_user, get_remote_user) X(request_completion, get_request_completion) X(proxy_protocol_addr, get_proxy_protocol_addr)                  \
-                                        X(proxy_protocol_port, get_proxy_protocol_port) X(proxy_protocol_server_addr, get_proxy_protocol_server_addr)                              \
-                                            X(proxy_protocol_server_port, get_proxy_protocol_server_port) X(upstream_addr, get_upstream_addr)                                      \
-                                                X(upstream_status, get_upstream_status) X(upstream_connect_time, get_upstream_connect_time)                                        \
-                                                    X(upstream_header_time, get_upstream_header_time) X(upstream_response_time, get_upstream_response_time)                        \
-                                                        X(upstream_response_length, get_upstream_response_length) X(upstream_bytes_received, get_upstream_response_length)         \
-                                                            X(upstream_cache_status, get_empty) X(ssl_protocol, get_ssl_protocol) X(ssl_cipher, get_ssl_cipher)                    \
-                                                                X(ssl_server_name, get_ssl_server_name) X(ssl_session_reused, get_ssl_session_reused)                              \
-                                                                    X(ssl_client_verify, get_ssl_client_verify) X(ssl_client_raw_cert, get_ssl_client_raw_cert)                    \
-                                                                        X(ssl_client_cert, get_ssl_client_raw_cert) X(ssl_client_escaped_cert, get_ssl_client_escaped_cert)        \
-                                                                            X(ssl_client_s_dn, get_ssl_client_s_dn) X(ssl_client_v_end, get_ssl_client_v_end)                      \
-                                                                                X(ssl_client_fingerprint, get_ssl_client_fingerprint)
+/* clang-format off */
+#define BUILT_IN(X) \
+    X(remote_addr, get_remote_addr) X(remote_port, get_remote_port) X(proxy_add_x_forwarded_for, get_proxy_add_x_forwarded_for) \
+    X(binary_remote_addr, get_binary_remote_addr) X(realip_remote_addr, get_realip_remote_addr) X(realip_remote_port, get_realip_remote_port) \
+    X(request_method, get_request_method) X(request_uri, get_request_uri) X(request, get_request) X(document_uri, get_document_uri) X(query_string, get_query_string) \
+    X(is_args, get_is_args) X(host, get_host) X(scheme, get_scheme) X(https, get_https) X(http2, get_http2) X(server_protocol, get_server_protocol) \
+    X(server_addr, get_server_addr) X(server_port, get_server_port) X(server_name, get_server_name) X(content_type, get_content_type) \
+    X(content_length, get_content_length) X(request_id, get_request_id) X(kong_request_id, get_request_id) X(status, get_status) X(body_bytes_sent, get_body_bytes_sent) \
+    X(bytes_sent, get_bytes_sent) X(request_length, get_request_length) X(request_time, get_request_time) X(connection, get_connection) \
+    X(connection_requests, get_connection_requests) X(request_body, get_request_body) X(pid, get_pid) X(msec, get_msec) X(time_iso8601, get_time_iso8601) \
+    X(time_local, get_time_local) X(hostname, get_hostname) X(nginx_version, get_nginx_version) X(remote_user, get_remote_user) \
+    X(request_completion, get_request_completion) X(proxy_protocol_addr, get_proxy_protocol_addr) X(proxy_protocol_port, get_proxy_protocol_port) \
+    X(proxy_protocol_server_addr, get_proxy_protocol_server_addr) X(proxy_protocol_server_port, get_proxy_protocol_server_port) X(upstream_addr, get_upstream_addr) \
+    X(upstream_status, get_upstream_status) X(upstream_connect_time, get_upstream_connect_time) X(upstream_header_time, get_upstream_header_time) \
+    X(upstream_response_time, get_upstream_response_time) X(upstream_response_length, get_upstream_response_length) \
+    X(upstream_bytes_received, get_upstream_response_length) X(upstream_cache_status, get_empty) X(ssl_protocol, get_ssl_protocol) X(ssl_cipher, get_ssl_cipher) \
+    X(ssl_server_name, get_ssl_server_name) X(ssl_session_reused, get_ssl_session_reused) X(ssl_client_verify, get_ssl_client_verify) \
+    X(ssl_client_raw_cert, get_ssl_client_raw_cert) X(ssl_client_cert, get_ssl_client_raw_cert) X(ssl_client_escaped_cert, get_ssl_client_escaped_cert) \
+    X(ssl_client_s_dn, get_ssl_client_s_dn) X(ssl_client_v_end, get_ssl_client_v_end) X(ssl_client_fingerprint, get_ssl_client_fingerprint)
+/* clang-format on */
 
 static const struct {
     kgw_str_t name;

@@ -10,6 +10,7 @@ enum { S_HEAD, S_LENGTH, S_UNTIL_CLOSE, S_SIZE, S_EXT, S_SIZE_LF, S_DATA, S_DATA
 #define EXT_MAX 4096
 
 /* RFC 9110 token bytes. */
+/* clang-format off */
 static const char is_token[256] = {
     ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
     ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
@@ -18,6 +19,7 @@ static const char is_token[256] = {
     ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1,
     ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
 };
+/* clang-format on */
 
 void kgw_h1_init(kgw_h1_t *p, bool is_request, kgw_msg_t *msg, kgw_arena_t *arena, const kgw_h1_limits_t *limits)
 {

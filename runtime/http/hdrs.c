@@ -67,10 +67,7 @@ kgw_hdr_t *kgw_hdrs_find(const kgw_hdrs_t *h, kgw_str_t name)
 
 kgw_hdr_t *kgw_hdrs_find_token(const kgw_hdrs_t *h, unsigned token) { return find_from(h, h->list, token, 0, KGW_STR_NULL); }
 
-kgw_hdr_t *kgw_hdrs_next_same(const kgw_hdrs_t *h, const kgw_hdr_t *at)
-{
-    return find_from(h, h->list + (at - h->list) + 1, at->token, at->hash, at->name);
-}
+kgw_hdr_t *kgw_hdrs_next_same(const kgw_hdrs_t *h, const kgw_hdr_t *at) { return find_from(h, h->list + (at - h->list) + 1, at->token, at->hash, at->name); }
 
 void kgw_hdrs_remove_at(kgw_hdrs_t *h, kgw_hdr_t *at)
 {

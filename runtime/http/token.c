@@ -3,11 +3,13 @@
 
 #include "base/str.h"
 
+/* clang-format off */
 static const struct { kgw_str_t name; uint8_t flags; } table[KGW_TOK__COUNT] = {
 #define X(id, text, bits) [KGW_TOK_##id] = {{text, sizeof(text) - 1}, bits},
     KGW_TOKEN_TABLE(X)
 #undef X
 };
+/* clang-format on */
 
 #define BUCKETS 512
 static uint8_t buckets[BUCKETS][4];
@@ -42,11 +44,13 @@ unsigned kgw_token_find(const char *name, size_t len)
 kgw_str_t kgw_token_name(unsigned token) { return table[token].name; }
 unsigned kgw_token_flags(unsigned token) { return table[token].flags; }
 
+/* clang-format off */
 static const struct { unsigned id; kgw_str_t name; } methods[] = {
 #define M(n) {KGW_M_##n, {#n, sizeof(#n) - 1}}
     M(GET), M(POST), M(HEAD), M(PUT), M(DELETE), M(OPTIONS), M(PATCH), M(MKCOL), M(COPY), M(MOVE), M(PROPFIND), M(PROPPATCH), M(LOCK), M(UNLOCK), M(TRACE), M(CONNECT),
 #undef M
 };
+/* clang-format on */
 
 unsigned kgw_method_id(kgw_str_t name)
 {
@@ -62,6 +66,7 @@ kgw_str_t kgw_method_name(unsigned id)
     return KGW_STR_NULL;
 }
 
+/* clang-format off */
 static const struct { uint16_t status; kgw_str_t reason; } reasons[] = {
 #define R(n, t) {n, {t, sizeof(t) - 1}}
     R(100, "Continue"), R(101, "Switching Protocols"), R(200, "OK"), R(201, "Created"), R(202, "Accepted"), R(204, "No Content"), R(206, "Partial Content"),
@@ -73,6 +78,7 @@ static const struct { uint16_t status; kgw_str_t reason; } reasons[] = {
     R(503, "Service Temporarily Unavailable"), R(504, "Gateway Time-out"), R(505, "HTTP Version Not Supported"), R(507, "Insufficient Storage"),
 #undef R
 };
+/* clang-format on */
 
 kgw_str_t kgw_status_reason(unsigned status)
 {

@@ -78,7 +78,8 @@ static int remove_dots(char *p, size_t *len)
             if (last) p[out++] = '/';
         } else if (seg == 2 && p[i + 1] == '.' && p[i + 2] == '.') {
             if (out == 0) return KGW_ERROR;
-            while (out > 0 && p[--out] != '/') {}
+            while (out > 0 && p[--out] != '/') {
+            }
             if (last) p[out++] = '/';
         } else {
             memmove(p + out, p + i, j - i);
@@ -146,10 +147,7 @@ int kgw_uri_decode_path(kgw_arena_t *a, kgw_str_t path, kgw_str_t *out)
 
 static const char upstream_safe[] = "!#$&'()*+,/:;=?@[]-_.~%";
 
-static bool is_safe(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(upstream_safe, c));
-}
+static bool is_safe(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(upstream_safe, c)); }
 
 kgw_str_t kgw_uri_escape_path(kgw_arena_t *a, kgw_str_t s)
 {
@@ -203,10 +201,7 @@ size_t kgw_uri_unescape(char *out, const char *s, size_t len, bool plus_as_space
     return n;
 }
 
-static bool is_host_byte(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~!$&'()*+,;=", c));
-}
+static bool is_host_byte(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~!$&'()*+,;=", c)); }
 
 int kgw_host_split(kgw_str_t host, kgw_str_t *name, int *port)
 {

@@ -277,7 +277,8 @@ static void shutdown_filter(kgw_io_t *io)
 {
     kgw_tls_t *t = io->filter_data;
     if (!t->is_done || t->is_failed || t->has_sent_notify) return;
-    while (io->out.bytes && flush(io) == KGW_OK) {}
+    while (io->out.bytes && flush(io) == KGW_OK) {
+    }
     t->has_sent_notify = true;
     ERR_clear_error();
     SSL_shutdown(t->ssl);

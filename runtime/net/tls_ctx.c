@@ -43,10 +43,7 @@ static void set_protocols(SSL_CTX *c, const char *protocols)
     if (min < TLS1_2_VERSION) SSL_CTX_set_security_level(c, 0);
 }
 
-static BIO *open_pem(const char *path_or_pem)
-{
-    return strstr(path_or_pem, "-----BEGIN") ? BIO_new_mem_buf(path_or_pem, -1) : BIO_new_file(path_or_pem, "r");
-}
+static BIO *open_pem(const char *path_or_pem) { return strstr(path_or_pem, "-----BEGIN") ? BIO_new_mem_buf(path_or_pem, -1) : BIO_new_file(path_or_pem, "r"); }
 
 static bool use_pair(SSL_CTX *c, const char *cert, const char *key)
 {

@@ -99,9 +99,18 @@ static kgw_str_t keep(const char *s)
 
 static uint32_t hdr_flags(void)
 {
-    static const struct { const char *key; uint32_t flag; } all[] = {
-        {"hdr.server", KGW_HDR_SERVER}, {"hdr.via", KGW_HDR_VIA}, {"hdr.proxy_latency", KGW_HDR_PROXY_LATENCY}, {"hdr.response_latency", KGW_HDR_RESPONSE_LATENCY},
-        {"hdr.upstream_latency", KGW_HDR_UPSTREAM_LATENCY}, {"hdr.upstream_status", KGW_HDR_UPSTREAM_STATUS}, {"hdr.request_id", KGW_HDR_REQUEST_ID}, {"hdr.admin_latency", KGW_HDR_ADMIN_LATENCY},
+    static const struct {
+        const char *key;
+        uint32_t flag;
+    } all[] = {
+        {"hdr.server", KGW_HDR_SERVER},
+        {"hdr.via", KGW_HDR_VIA},
+        {"hdr.proxy_latency", KGW_HDR_PROXY_LATENCY},
+        {"hdr.response_latency", KGW_HDR_RESPONSE_LATENCY},
+        {"hdr.upstream_latency", KGW_HDR_UPSTREAM_LATENCY},
+        {"hdr.upstream_status", KGW_HDR_UPSTREAM_STATUS},
+        {"hdr.request_id", KGW_HDR_REQUEST_ID},
+        {"hdr.admin_latency", KGW_HDR_ADMIN_LATENCY},
     };
     uint32_t flags = 0;
     for (size_t i = 0; i < KGW_ARRAY_LEN(all); i++)

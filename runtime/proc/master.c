@@ -16,12 +16,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/settings.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "net/tls_ctx.h"
 #include "proc/privs.h"
 #include "proc/worker.h"
-#include "net/tls_ctx.h"
 #include "proxy/conn.h"
 #include "vm/vm.h"
 
@@ -30,7 +29,7 @@
 #define BACKOFF_MAX_MS 5000
 
 typedef struct {
-    pid_t pid;            /* 0: none */
+    pid_t pid; /* 0: none */
     uint64_t started_ms, respawn_at_ms;
     uint32_t backoff_ms;
     int ready_fd;
@@ -47,7 +46,9 @@ static kgw_conf_t conf;
 static kgw_vm_t *vm;
 static slot_t slots[KGW_WORKERS_MAX];
 static socket_t sockets[KGW_LISTENERS_MAX];
-static struct { pid_t pid; } old_workers[KGW_WORKERS_MAX * 4];
+static struct {
+    pid_t pid;
+} old_workers[KGW_WORKERS_MAX * 4];
 static unsigned old_cnt;
 static int signal_fd = -1;
 static bool is_stopping;

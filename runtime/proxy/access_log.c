@@ -150,7 +150,7 @@ static size_t suffix(char *out, size_t max)
     char addr[KGW_ADDR_STRLEN];
     size_t n = kgw_addr_ip(&r->client_addr, addr);
     int at = snprintf(out, max, ", client: %.*s, server: kong, request: \"%.*s %.*s HTTP/%u.%u\"", (int)n, addr, (int)r->in.method.len, r->in.method.len ? r->in.method.ptr : "",
-                       r->in.target.len > 512 ? 512 : (int)r->in.target.len, r->in.target.len ? r->in.target.ptr : "", r->in.major, r->in.minor);
+                      r->in.target.len > 512 ? 512 : (int)r->in.target.len, r->in.target.len ? r->in.target.ptr : "", r->in.major, r->in.minor);
     if (at < 0 || (size_t)at >= max) return max - 1;
     kgw_hdr_t *host = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_HOST);
     if (host) at += snprintf(out + at, max - (size_t)at, ", host: \"%.*s\"", host->value.len > 128 ? 128 : (int)host->value.len, host->value.ptr);

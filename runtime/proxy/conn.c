@@ -19,10 +19,7 @@ static unsigned conn_cnt;
 static uint64_t serial;
 static bool is_draining;
 
-void kgw_conn_init_worker(kgw_loop_t *l)
-{
-    kgw_loop_before_poll(l, kgw_conn_h1_run_ready, NULL);
-}
+void kgw_conn_init_worker(kgw_loop_t *l) { kgw_loop_before_poll(l, kgw_conn_h1_run_ready, NULL); }
 uint64_t kgw_conn_last_accept_ms;
 unsigned kgw_conn_cnt(void) { return conn_cnt; }
 
@@ -208,7 +205,4 @@ unsigned kgw_conn_drain_all(void)
     return conn_cnt;
 }
 
-void kgw_conn_close_all(void)
-{
-    kgw_list_foreach_safe(n, &all) kgw_io_close(&container_of(n, kgw_conn_t, node)->io);
-}
+void kgw_conn_close_all(void) { kgw_list_foreach_safe(n, &all) kgw_io_close(&container_of(n, kgw_conn_t, node)->io); }

@@ -17,7 +17,7 @@ struct kgw_pool {
     kgw_pool_t *next; /* in its bucket */
     uint32_t hash;
     unsigned idle_cnt;
-    kgw_list_t idle;  /* newest first */
+    kgw_list_t idle; /* newest first */
     size_t key_len;
     char key[];
 };

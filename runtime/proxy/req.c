@@ -113,15 +113,9 @@ void kgw_req_drain_dead(void)
 
 static void on_timer(kgw_timer_t *t) { kgw_req_on_timeout(container_of(t, kgw_req_t, timer)); }
 
-int64_t kgw_req_proxy_latency_ms(const kgw_req_t *r)
-{
-    return r->balancer_end_us ? (int64_t)(r->balancer_end_us - r->start_us) / 1000 : -1;
-}
+int64_t kgw_req_proxy_latency_ms(const kgw_req_t *r) { return r->balancer_end_us ? (int64_t)(r->balancer_end_us - r->start_us) / 1000 : -1; }
 
-int64_t kgw_req_upstream_latency_ms(const kgw_req_t *r)
-{
-    return r->head_us && r->balancer_end_us ? (int64_t)(r->head_us - r->balancer_end_us) / 1000 : -1;
-}
+int64_t kgw_req_upstream_latency_ms(const kgw_req_t *r) { return r->head_us && r->balancer_end_us ? (int64_t)(r->head_us - r->balancer_end_us) / 1000 : -1; }
 
 int64_t kgw_req_response_latency_ms(const kgw_req_t *r)
 {

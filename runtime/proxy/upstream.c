@@ -87,8 +87,9 @@ void kgw_upstream_keep_headers(kgw_req_t *r)
 /* Fields of which a response has one: the upstream's counts. */
 static bool is_single(const kgw_hdr_t *h)
 {
-    static const uint16_t tokens[] = {KGW_TOK_CONTENT_TYPE, KGW_TOK_CONTENT_ENCODING, KGW_TOK_SERVER, KGW_TOK_DATE, KGW_TOK_LOCATION, KGW_TOK_REFRESH, KGW_TOK_LAST_MODIFIED, KGW_TOK_CONTENT_RANGE,
-                                      KGW_TOK_ACCEPT_RANGES, KGW_TOK_WWW_AUTHENTICATE, KGW_TOK_EXPIRES, KGW_TOK_ETAG};
+    static const uint16_t tokens[] = {KGW_TOK_CONTENT_TYPE,  KGW_TOK_CONTENT_ENCODING, KGW_TOK_SERVER,        KGW_TOK_DATE,
+                                      KGW_TOK_LOCATION,      KGW_TOK_REFRESH,          KGW_TOK_LAST_MODIFIED, KGW_TOK_CONTENT_RANGE,
+                                      KGW_TOK_ACCEPT_RANGES, KGW_TOK_WWW_AUTHENTICATE, KGW_TOK_EXPIRES,       KGW_TOK_ETAG};
     for (size_t i = 0; i < KGW_ARRAY_LEN(tokens); i++)
         if (h->token == tokens[i]) return true;
     return false;
@@ -144,10 +145,7 @@ bool kgw_upstream_should_retry(const kgw_req_t *r, enum kgw_outcome why, bool re
     }
 }
 
-static unsigned status_of(enum kgw_outcome why)
-{
-    return why == KGW_OUT_CONNECT_TIMEOUT || why == KGW_OUT_SEND_TIMEOUT || why == KGW_OUT_READ_TIMEOUT ? 504 : 502;
-}
+static unsigned status_of(enum kgw_outcome why) { return why == KGW_OUT_CONNECT_TIMEOUT || why == KGW_OUT_SEND_TIMEOUT || why == KGW_OUT_READ_TIMEOUT ? 504 : 502; }
 
 void kgw_upstream_on_fail(kgw_req_t *r, enum kgw_outcome why, const char *text)
 {

@@ -18,10 +18,10 @@
 #define SMALL 65536 /* dicts below SHARDS * SMALL have one shard */
 
 typedef struct {
-    uint32_t next;             /* hash chain */
+    uint32_t next;               /* hash chain */
     uint32_t lru_prev, lru_next; /* lru_next: towards older */
     uint32_t hash;
-    uint64_t expires_ms;       /* 0 never */
+    uint64_t expires_ms; /* 0 never */
     double number;
     uint32_t flags, val_len, list_first, list_last, list_cnt;
     uint16_t key_len;

@@ -189,7 +189,10 @@ TEST(slab_gives_and_takes)
     kgw_slab_t *s = kgw_zalloc(size);
     kgw_slab_init(s, size, true);
     size_t before = kgw_slab_free_bytes(s);
-    static struct { uint32_t at, len; unsigned char mark; } held[200];
+    static struct {
+        uint32_t at, len;
+        unsigned char mark;
+    } held[200];
     for (int turn = 0; turn < 20000; turn++) {
         unsigned i = ktest_random() % 200;
         if (held[i].at) {

@@ -4,7 +4,9 @@
 #include "net/dns.h"
 
 #define HEAD(rcode, answers) "\x12\x34\x81" rcode "\x00\x01\x00" answers "\x00\x00\x00\x00"
-#define QUESTION(type) "\x01" "a\x04test\x00\x00" type "\x00\x01"
+#define QUESTION(type)                                                                                                                                                             \
+    "\x01"                                                                                                                                                                         \
+    "a\x04test\x00\x00" type "\x00\x01"
 
 static kgw_dns_record_t records[8];
 static unsigned cnt;

@@ -6,7 +6,11 @@
 #define SIZE (512 * 1024)
 #define MAX 2000
 
-static struct { uint32_t at; size_t len; unsigned char mark; } held[MAX];
+static struct {
+    uint32_t at;
+    size_t len;
+    unsigned char mark;
+} held[MAX];
 
 TEST(pieces_do_not_overlap_and_all_memory_comes_back)
 {

@@ -6,7 +6,11 @@
 #define COUNT 500
 
 static kgw_wheel_t wheel;
-static struct { kgw_timer_t timer; uint64_t due; unsigned fired; } all[COUNT];
+static struct {
+    kgw_timer_t timer;
+    uint64_t due;
+    unsigned fired;
+} all[COUNT];
 static uint64_t now;
 
 static void on_timer(kgw_timer_t *t)

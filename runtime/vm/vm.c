@@ -22,8 +22,8 @@
 
 kgw_vm_t *kgw_vm;
 
-static const char *const entry_names[KGW_ENTRY__COUNT] = {"rewrite", "access", "access_resume", "balancer", "response", "header_filter", "body_filter", "log", "content", "error_page",
-                                                          "certificate", "release", "timer", "init_worker", "exit_worker"};
+static const char *const entry_names[KGW_ENTRY__COUNT] = {"rewrite", "access",     "access_resume", "balancer", "response", "header_filter", "body_filter", "log",
+                                                          "content", "error_page", "certificate",   "release",  "timer",    "init_worker",   "exit_worker"};
 
 const char *kgw_vm_root(void)
 {
@@ -97,8 +97,8 @@ kgw_vm_t *kgw_vm_new(void)
     lua_gc(L, LUA_GCSTOP, 0);
     luaL_openlibs(L);
     lua_getglobal(L, "package");
-    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua;/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua", kgw_vm_root(),
-                    kgw_vm_root());
+    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua;/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua",
+                    kgw_vm_root(), kgw_vm_root());
     lua_setfield(L, -2, "path");
     lua_pushstring(L, "/usr/local/lib/lua/5.1/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;/usr/lib/lua/5.1/?.so");
     lua_setfield(L, -2, "cpath");
