@@ -337,26 +337,35 @@ static int step_HEAD_OUT(kgw_req_t *r)
     return kgw_req_goto(r, r->conn ? KGW_STEP_RELAY : KGW_STEP_LOG);
 }
 
+/* One call of the body filter with what is there. */
+static bool filter_some(kgw_req_t *r, bool last)
+{
+    kgw_chain_t out;
+    kgw_chain_init(&out);
+    bool filtered_last = last;
+    int rc = kgw_hooks.chunk(r, &r->out_body, &out, &filtered_last);
+    if (rc == KGW_OK) {
+        if (filtered_last && !last) r->filter_done = true;
+        r->body_bytes_sent += out.bytes;
+        if (out.bytes || filtered_last) r->conn->ops->body(r, &out, filtered_last);
+        r->last_is_out = filtered_last;
+    }
+    kgw_chain_fini(&out);
+    return rc == KGW_OK;
+}
+
 /* Hands the bytes that are there to the body filter and on to the client. */
 static bool relay_some(kgw_req_t *r)
 {
     bool last = r->out_body_last && !r->is_cut;
     if (kgw_chain_is_empty(&r->out_body) && !last) return true;
     if (r->want_body_filter && !r->filter_done) {
-        kgw_chain_t out;
-        kgw_chain_init(&out);
-        bool filtered_last = last;
-        int rc = kgw_hooks.chunk(r, &r->out_body, &out, &filtered_last);
-        if (rc != KGW_OK) {
-            kgw_chain_fini(&out);
-            return false;
+        /* As under nginx the end comes with an empty chunk of its own. */
+        if (last && !kgw_chain_is_empty(&r->out_body)) {
+            if (!filter_some(r, false)) return false;
+            if (r->filter_done || !r->conn) return true;
         }
-        if (filtered_last && !last) r->filter_done = true;
-        r->body_bytes_sent += out.bytes;
-        if (out.bytes || filtered_last) r->conn->ops->body(r, &out, filtered_last);
-        r->last_is_out = filtered_last;
-        kgw_chain_fini(&out);
-        return true;
+        return filter_some(r, last);
     }
     if (r->filter_done) {
         kgw_chain_clear(&r->out_body);
