@@ -44,14 +44,12 @@ typedef struct { const char *key, *value; uint32_t key_len; int32_t value_len; }
 int kgw_ffi_args_decode(const char *ptr, size_t len, char *buf, kgw_ffi_arg_t *list, uint32_t max, int *is_truncated);
 uint32_t kgw_ffi_crc32(const char *ptr, size_t len);
 int kgw_ffi_random(char *out, size_t len);
-int kgw_ffi_normalize(const char *ptr, size_t len, char *out, size_t *out_len);
 
 /* the request */
 int kgw_ffi_var_id(const char *name, size_t len);
 int kgw_ffi_var_get(int id, kgw_ffi_str_t *out);
 int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out);
 int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear);
-int kgw_ffi_req_header(const char *name, size_t len, kgw_ffi_str_t *out);
 int kgw_ffi_hdr_first(int of_response, const char *name, size_t len, kgw_ffi_str_t *out, int *more);
 int kgw_ffi_hdr_next(int of_response, uint32_t *at, kgw_ffi_str_t *name, kgw_ffi_str_t *value);
 int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const char *value, size_t value_len, int append);
@@ -94,9 +92,7 @@ int kgw_ffi_eof(void);
 int kgw_ffi_resp_connection(void);
 void kgw_ffi_exit(int code);
 void kgw_ffi_abandon(void);
-void kgw_ffi_resp_clear(void);
 int kgw_ffi_chunk_get(kgw_ffi_str_t *out, int *last);
-int kgw_ffi_chunk_copy(char *out, size_t max);
 int kgw_ffi_chunk_size(size_t *size, int *last);
 void kgw_ffi_chunk_set(const char *ptr, size_t len);
 void kgw_ffi_chunk_last(int last);
@@ -149,7 +145,6 @@ int kgw_ffi_dns_rcode(void *q, int *cnt);
 int kgw_ffi_dns_record(void *q, int i, int *type, uint32_t *ttl, kgw_ffi_str_t *name, kgw_ffi_str_t *target, int *port, int *priority, int *weight);
 void *kgw_ffi_wait_new(void);
 int kgw_ffi_wait_begin(void *w, double timeout_s);
-int kgw_ffi_wait_result(void *w);
 void kgw_ffi_wait_wake(void *w, int rc);
 void kgw_ffi_wait_free(void *w);
 

@@ -128,15 +128,6 @@ int kgw_ffi_chunk_get(kgw_ffi_str_t *out, int *last)
     return KGW_OK;
 }
 
-int kgw_ffi_chunk_copy(char *out, size_t max)
-{
-    kgw_chain_t *c = chunk();
-    if (!c) return KGW_ERROR;
-    size_t n = c->bytes < max ? c->bytes : max;
-    kgw_chain_copy_out(c, out, n);
-    return (int)n;
-}
-
 int kgw_ffi_chunk_size(size_t *size, int *last)
 {
     kgw_chain_t *c = chunk();

@@ -77,20 +77,6 @@ int kgw_ffi_parse_http_time(const char *ptr, size_t len, double *out)
 size_t kgw_ffi_escape_uri(const char *ptr, size_t len, int type, char *out) { return kgw_uri_escape(out, ptr, len, type); }
 size_t kgw_ffi_unescape_uri(const char *ptr, size_t len, int plus, char *out) { return kgw_uri_unescape(out, ptr, len, plus); }
 
-int kgw_ffi_normalize(const char *ptr, size_t len, char *out, size_t *out_len)
-{
-    kgw_arena_t a;
-    kgw_str_t s;
-    kgw_arena_init(&a);
-    int rc = kgw_uri_normalize(&a, kgw_str(ptr, len), &s);
-    if (rc == KGW_OK) {
-        memcpy(out, s.ptr, s.len);
-        *out_len = s.len;
-    }
-    kgw_arena_reset(&a);
-    return rc;
-}
-
 size_t kgw_ffi_base64_encode(const char *ptr, size_t len, char *out, int url, int pad)
 {
     static const char std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -13,16 +13,6 @@ static kgw_hdrs_t *hdrs_of(int of_response)
     return of_response ? &r->out.hdrs : &r->in.hdrs;
 }
 
-int kgw_ffi_req_header(const char *name, size_t len, kgw_ffi_str_t *out)
-{
-    kgw_req_t *r = cur_req();
-    if (!r) return KGW_ERROR;
-    kgw_hdr_t *h = kgw_hdrs_find(&r->in.hdrs, kgw_str(name, len));
-    if (!h) return KGW_DECLINED;
-    put(out, h->value);
-    return KGW_OK;
-}
-
 int kgw_ffi_hdr_first(int of_response, const char *name, size_t len, kgw_ffi_str_t *out, int *more)
 {
     kgw_hdrs_t *t = hdrs_of(of_response);

@@ -80,8 +80,3 @@ void kgw_ffi_abandon(void)
 {
     if (kgw_cur.co) kgw_cur.co->abandon_wanted = true;
 }
-
-void kgw_ffi_resp_clear(void)
-{
-    if (cur_req()) kgw_resp_clear(cur_req());
-}

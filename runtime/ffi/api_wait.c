@@ -82,8 +82,6 @@ int kgw_ffi_wait_begin(void *p, double timeout_s)
     return KGW_AGAIN;
 }
 
-int kgw_ffi_wait_result(void *p) { return ((wait_t *)p)->op.rc; }
-
 /* Does nothing when nobody waits. */
 void kgw_ffi_wait_wake(void *p, int rc)
 {

@@ -1,5 +1,6 @@
 -- The last good configuration of a data plane on its own disk: an LMDB environment in <prefix>/dbless.lmdb that holds the message as it
--- came (gzip), its hash and a checksum. Served at once after a restart while the control plane is away. Only worker 0 writes; the master reads it before the fork.
+-- came (gzip), its hash and a checksum. Served at once after a restart while the control plane is away. Only worker 0
+-- writes; the master reads it before the fork.
 
 local store = require("ngx.store")
 
