@@ -349,6 +349,9 @@ end
 local function write_items(out, v, indent)
   for i = 1, #v do
     local item = v[i]
+    if out.pause and i % 16 == 0 then
+      out.pause()
+    end
     if type(item) == "table" and next(item) ~= nil and not value.is_array(item) then
       write_pairs(out, item, indent .. "  ", indent .. "- ")
     else
@@ -373,9 +376,9 @@ function write(out, v, indent, in_list)
 end
 
 
--- A table as one YAML document, keys in alphabetical order.
-function yaml.dump(v)
-  local out = {}
+-- A table as one YAML document, keys in alphabetical order. pause: called now and then, may be nil.
+function yaml.dump(v, pause)
+  local out = { pause = pause }
   write_pairs(out, v, "", "")
   return table.concat(out, "\n") .. "\n"
 end
