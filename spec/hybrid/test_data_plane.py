@@ -1,16 +1,21 @@
 """The data plane against a control plane that is played by hand: what it sends, what it takes, what it survives."""
+import base64
 import gzip
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import tempfile
+import threading
 import time
 import unittest
+import unittest.mock
 
 from configs import message, name_hash, table
 from node import Node, wait_for
+from s3 import FakeS3
 from upstream import Traffic, Upstream
 from wire import BINARY, CLOSE, PING, Closed, FakeControlPlane, Watch, frame, make_pair
 
@@ -265,6 +270,53 @@ class DataPlane(unittest.TestCase):
         second = self.node("second", cluster_fallback_config_import="on", cluster_fallback_config_storage=f"file://{copy}").start("proxy")
         wait_for(lambda: second.proxy("/r0/x")[0] == 200, 15, "the fallback configuration")
         self.assertEqual(second.status("/status/ready")[0], 200)
+
+    def test_keeps_the_fallback_copy_in_s3(self):
+        store = FakeS3("AKIDEXAMPLE", "a secret/key+", "eu-central-1")
+        self.addCleanup(store.close)
+        settings = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "a secret/key+", "AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL_S3": store.url}
+        with unittest.mock.patch.dict(os.environ, settings):
+            writer, watch = self.connected(name="s3_writer", cluster_fallback_config_export="on", cluster_fallback_config_storage="s3://bucket/some key/config")
+            self.serve(watch)
+            wait_for(lambda: store.objects or store.refused, 20, "the copy")
+            self.assertEqual(store.refused, [], writer.log()[-1000:])
+            self.assertEqual(list(store.objects), ["/bucket/some%20key/config"])
+            watch.wire.close()
+            self.cp.close()
+            reader = self.node("s3_reader", cluster_fallback_config_import="on", cluster_fallback_config_storage="s3://bucket/some key/config").start("proxy")
+            wait_for(lambda: reader.proxy("/r0/x")[0] == 200, 20, "the fallback configuration")
+
+    def test_goes_through_a_forward_proxy(self):
+        asked = []
+
+        def tunnel():
+            client, _ = listener.accept()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            asked.append(head.decode())
+            host, port = head.split(b" ")[1].split(b":")
+            server = socket.create_connection((host.decode(), int(port)))
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            def copy(a, b):
+                try:
+                    while data := a.recv(65536):
+                        b.sendall(data)
+                except OSError:
+                    pass
+            threading.Thread(target=copy, args=(client, server), daemon=True).start()
+            copy(server, client)
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        threading.Thread(target=tunnel, daemon=True).start()
+        node, watch = self.connected(cluster_use_proxy="on", proxy_server=f"http://me:p%40ss@127.0.0.1:{listener.getsockname()[1]}")
+        self.serve(watch)
+        lines = asked[0].split("\r\n")
+        self.assertEqual(lines[0], f"CONNECT 127.0.0.1:{self.cp.port} HTTP/1.1")
+        self.assertIn("Proxy-Authorization: Basic " + base64.b64encode(b"me:p@ss").decode(), lines)
+        self.assertNotIn("p%40ss", node.log())
 
     def test_reports_errors_in_konnect_mode_only(self):
         _, watch = self.connected(konnect_mode="on")

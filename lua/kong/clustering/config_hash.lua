@@ -137,6 +137,9 @@ local function visit_rows(text, rows)
   if text.len > FOLD_AT then
     fold(text)
   end
+  if n == 0 then
+    return add(text, "{}")
+  end
   for i = 1, n do
     local own = rows.texts[i]
     if own and text.len + #own <= FOLD_AT then

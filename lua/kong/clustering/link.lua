@@ -236,6 +236,8 @@ function link:receive()
     local err = more or kind or "closed"
     if find(err, "timeout", 1, true) then
       return nil, "timeout"
+    elseif find(err, "closed", 1, true) then
+      return nil, "the other side closed the connection"
     end
     return nil, err
   end
