@@ -117,7 +117,8 @@ end
 function dev.plugin_names(folders)
   local out = {}
   for _, folder in ipairs(folders) do
-    for _, path in ipairs(lines_of("find " .. quoted(folder .. "/kong/plugins") .. " -mindepth 2 -maxdepth 2 -name handler.lua 2>/dev/null")) do
+    local command = "find " .. quoted(folder .. "/kong/plugins") .. " -mindepth 2 -maxdepth 2 -name handler.lua 2>/dev/null"
+    for _, path in ipairs(lines_of(command)) do
       out[#out + 1] = path:match("([^/]+)/handler%.lua$")
     end
   end

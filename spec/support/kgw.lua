@@ -169,6 +169,12 @@ function Node:get(path, headers, port)
 end
 
 
+--- A node that was started in another way, to send requests to.
+function kgw.new_client(port)
+  return setmetatable({ proxy = port }, Node)
+end
+
+
 --- Stops and removes every node of this spec.
 function kgw.stop_all()
   for _, node in ipairs(nodes) do

@@ -46,16 +46,29 @@ local function exchange(fn, checkers, undo, depth, seen)
 end
 
 
+-- Runs fn as if in the log phase: functions that are lenient before the start are strict there.
+local function in_log_phase(fn)
+  local base = require "ngx.base"
+  local cur = require("ffi").cast("kgw_ffi_cur_t *", base.cur)
+  local phase = cur.phase
+  cur.phase = base.LOG
+  fn()
+  cur.phase = phase
+end
+
+
 -- { only = mask } or { except = mask }, nil when the function is for any phase.
 local function ask(fn, checkers)
   local undo = {}
   local found = exchange(fn, checkers, undo, 1, {})
   local answer
   if found > 0 then
-    for _, argument in ipairs { false, "1" } do
-      local ok, err = pcall(fn, argument or nil, argument or nil)
-      answer = answer or not ok and type(err) == "table" and (err.only or err.except) and err or nil
-    end
+    in_log_phase(function()
+      for _, argument in ipairs { false, "0" } do
+        local ok, err = pcall(fn, argument or nil, argument or nil)
+        answer = answer or not ok and type(err) == "table" and (err.only or err.except) and err or nil
+      end
+    end)
   end
   for i = 1, #undo do
     debug.setupvalue(undo[i][1], undo[i][2], undo[i][3])

@@ -258,7 +258,8 @@ local function check_schema(plugin, units, report, api, db)
   end
   if schema.name ~= plugin.name then
     report:add(path, locate(units, unit, { "name" }, api), "error",
-               fmt("the schema's name is %q, the plugin's is %q", tostring(schema.name), plugin.name), "write name = \"" .. plugin.name .. "\"")
+               fmt("the schema's name is %q, the plugin's is %q", tostring(schema.name), plugin.name),
+               "write name = \"" .. plugin.name .. "\"")
   end
   local made, err
   ok, made, err = pcall(require("kong.db.schema.entity").new_subschema, db.entities:get("plugins").schema, plugin.name, schema)

@@ -236,7 +236,7 @@ function Parser:suffixed(is_target)
     end
   end
   if is_fresh and not is_target and value.kind == "path" then
-    self:use(value, line, "read")
+    self:use(value, value.line or line, "read")
   end
   return value
 end
