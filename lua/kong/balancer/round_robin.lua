@@ -68,11 +68,29 @@ function round_robin:build(addresses)
 end
 
 
--- The next available address, or nil.
+-- The next available address, or nil. The usual case, the very next place, is found without a loop.
 function round_robin:pick()
   local addresses, wheel, places = self.addresses, self.wheel, self.places
-  local at = self.at
-  for _ = 1, places do
+  if places == 0 then
+    return nil
+  end
+  local at = self.at + 1
+  if at >= places then
+    at = 0
+  end
+  self.at = at
+  local next_one = addresses[wheel[at]]
+  if next_one.is_available then
+    return next_one
+  end
+  return self:pick_behind(at)
+end
+
+
+-- The first available address behind a place.
+function round_robin:pick_behind(at)
+  local addresses, wheel, places = self.addresses, self.wheel, self.places
+  for _ = 2, places do
     at = at + 1
     if at >= places then
       at = 0
