@@ -83,7 +83,7 @@ int kgw_dns_start(kgw_loop_t *loop, const char *servers, int timeout_ms, int tri
     o.timeout = timeout_ms;
     o.tries = tries;
     o.sock_state_cb = on_state;
-    o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+    o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP; /* a refusal is an answer */
     o.ednspsz = 1232;
     if (ares_init_options(&channel, &o, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ) != ARES_SUCCESS) return KGW_ERROR;
     uv_timer_init(uv, &timer);
