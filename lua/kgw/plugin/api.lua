@@ -18,8 +18,9 @@ local NGX_BITS = {
   { "header_filter", 0x100 }, { "body_filter", 0x200 }, { "log", 0x400 }, { "timer", 0x800 },
 }
 local DEPTH_MAX = 4
+local ARGUMENTS = { "0", "0" }
 -- Calling these without a check that ends the call would do something.
-local SPARED = { ["ngx.exit"] = true, ["ngx.on_abort"] = true }
+local SPARED = { ["ngx.exit"] = true, ["ngx.log"] = true }
 
 
 -- Exchanges the checkers among the upvalues of a function and of those it uses. Returns how many; `undo` gets what to do later.
@@ -37,6 +38,8 @@ local function exchange(fn, checkers, undo, depth, seen)
     if checkers[value] then
       debug.setupvalue(fn, i, checkers[value])
       undo[#undo + 1] = { fn, i, value }
+      found = found + 1
+    elseif value == checkers.module then
       found = found + 1
     elseif type(value) == "function" then
       found = found + exchange(value, checkers, undo, depth + 1, seen)
@@ -64,8 +67,8 @@ local function ask(fn, checkers)
   local answer
   if found > 0 then
     in_log_phase(function()
-      for _, argument in ipairs { false, "0" } do
-        local ok, err = pcall(fn, argument or nil, argument or nil)
+      for count = 0, 2 do
+        local ok, err = pcall(fn, unpack(ARGUMENTS, 1, count))
         answer = answer or not ok and type(err) == "table" and (err.only or err.except) and err or nil
       end
     end)
@@ -157,12 +160,12 @@ function api.ngx()
   local function tell(mask)
     error({ only = mask }, 0)
   end
-  local checkers = {
-    [base.check_phase] = tell,
-    [base.check_request] = function()
-      error({ only = 0x37fc }, 0)
-    end,
-  }
+  local check_phase, check_request = base.check_phase, base.check_request
+  local function tell_request()
+    error({ only = 0x37fc }, 0)
+  end
+  local checkers = { [check_phase] = tell, [check_request] = tell_request, module = base }
+  base.check_phase, base.check_request = tell, tell_request
   local out = {}
   local function add(path, fn)
     local answer = not SPARED[path] and ask(fn, checkers) or {}
@@ -195,6 +198,7 @@ function api.ngx()
     end
   end
   walk("ngx", ngx)
+  base.check_phase, base.check_request = check_phase, check_request
   return out
 end
 
