@@ -203,6 +203,7 @@ static enum kgw_h1_event feed_head(kgw_h1_t *p, const char *data, size_t len, si
         kgw_str_t line = kgw_str(data, (size_t)(nl - data) - (nl > data && nl[-1] == '\r'));
         enum kgw_h1_event e = p->is_request ? request_line(p, line) : status_line(p, line);
         if (e != KGW_H1_HEAD) return e;
+        p->msg->method = p->msg->target = p->msg->reason = KGW_STR_NULL; /* the bytes may still move */
     }
     if (p->is_request && !nl) {
         /* Garbage is refused at once, not after a time-out: a method is upper-case letters. */

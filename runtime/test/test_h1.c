@@ -175,3 +175,18 @@ TEST(several_messages_on_one_connection)
     EXPECT_STR("/b", second.target);
     done(&r);
 }
+
+TEST(an_incomplete_head_leaves_no_pointers_behind)
+{
+    kgw_h1_t p;
+    kgw_msg_t msg;
+    kgw_arena_t arena;
+    kgw_slice_t body;
+    size_t used;
+    static const char text[] = "GET /a HTTP/1.1\r\nHost: a\r\n";
+    kgw_arena_init(&arena);
+    kgw_h1_init(&p, true, &msg, &arena, &limits);
+    EXPECT_EQ(KGW_H1_MORE, kgw_h1_feed(&p, text, sizeof(text) - 1, &used, &body));
+    EXPECT(msg.target.ptr == NULL && msg.method.ptr == NULL); /* the caller may move the bytes before it goes on */
+    kgw_arena_reset(&arena);
+}
