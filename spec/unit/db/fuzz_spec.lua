@@ -1,0 +1,7 @@
+describe("the declarative loader", function()
+  it("answers every text with rows or an error text", function()
+    local fuzz = dofile("spec/fuzz/kong_yml.lua")
+    local text, err = fuzz.many(fuzz.new_db(), 300, 20240601)
+    assert.is_nil(text, tostring(err) .. "\n" .. tostring(text))
+  end)
+end)
