@@ -183,14 +183,34 @@ static bool load_cas(SSL_CTX *c, const kgw_tls_client_conf_t *s)
     return add_cas(c, s->ca_file);
 }
 
+/* The most recently used context stands first; one that nobody holds leaves when there are too many. */
+#define CACHED_MAX 256
+static unsigned cached_cnt;
+
 kgw_tls_ctx_t *kgw_tls_ctx_cached(const char *key)
 {
-    for (cached_t *e = cache; e; e = e->next) {
+    for (cached_t **at = &cache, *e; (e = *at) != NULL; at = &e->next) {
         if (strcmp(e->key, key) != 0) continue;
+        *at = e->next;
+        e->next = cache;
+        cache = e;
         e->ctx->refs++;
         return e->ctx;
     }
     return NULL;
+}
+
+static void evict(void)
+{
+    cached_t **last = NULL;
+    for (cached_t **at = &cache; *at; at = &(*at)->next)
+        if ((*at)->ctx->refs == 1) last = at;
+    if (!last) return;
+    cached_t *e = *last;
+    *last = e->next;
+    kgw_tls_ctx_unref(e->ctx);
+    kgw_free(e);
+    cached_cnt--;
 }
 
 kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *s, char *err, size_t err_len)
@@ -210,6 +230,7 @@ kgw_tls_ctx_t *kgw_tls_ctx_client(const char *key, const kgw_tls_client_conf_t *
     }
     static const unsigned char h2[] = "\x02h2";
     if (s->h2) SSL_CTX_set_alpn_protos(c, h2, 3);
+    if (++cached_cnt > CACHED_MAX) evict();
     size_t len = strlen(key);
     cached_t *e = kgw_malloc(sizeof(*e) + len + 1);
     memcpy(e->key, key, len + 1);

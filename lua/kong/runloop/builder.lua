@@ -44,6 +44,28 @@ local function open_declarative(conf)
 end
 
 
+-- Text of a PEM property: a file's content, or the value itself.
+local function pem_of(value)
+  if not value or value:find("-----BEGIN", 1, true) then
+    return value
+  end
+  local file = io.open(value, "r")
+  if not file then
+    return nil
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+
+-- The certificate for upstreams that no service or upstream entity has one for.
+local function open_client_certificate(conf)
+  local cert, key = pem_of(conf.client_ssl and conf.client_ssl_cert), pem_of(conf.client_ssl and conf.client_ssl_cert_key)
+  state.client_cert = cert and key and { cert = cert, key = key } or nil
+end
+
+
 -- Opens the database of this configuration and loads the plugins' code.
 function builder.open(conf)
   _G.kong = require("kong.pdk").new(conf)
@@ -63,6 +85,7 @@ function builder.open(conf)
   kong.dns = require "kong.dns"
   kong.dns.init(conf)
   state.conf = conf
+  open_client_certificate(conf)
   state.allows_debug = conf.allow_debug_header == true
   state.has_pool = conf.upstream_keepalive_pool_size ~= 0
   state.instrumentation = require("kong.observability.tracing.instrumentation").init(conf)
@@ -120,9 +143,10 @@ end
 
 
 -- Phases that C enters even for requests that never reached their route.
-local function hook_phases(iterator)
+local function hook_phases(iterator, store)
   local globals = iterator.globals
-  local mask = C_CERTIFICATE
+  -- Without configured names every handshake gets the listener's certificate, which needs no Lua.
+  local mask = (globals.certificate or #list_of(store, "snis") > 0) and C_CERTIFICATE or 0
   mask = mask + (globals.rewrite and C_REWRITE or 0)
   mask = mask + (globals.header_filter and C_HEADER_FILTER or 0)
   mask = mask + (globals.body_filter and C_BODY_FILTER or 0)
@@ -154,7 +178,7 @@ local function swap(store, router, iterator, is_balancer_changed)
     workspace = constants.DECLARATIVE_DEFAULT_WORKSPACE_ID,
   }
   require("kong.runloop.certificate").reset()
-  hook_phases(iterator)
+  hook_phases(iterator, store)
 end
 
 

@@ -8,6 +8,7 @@ local state = {
   record_opts = nil,   -- what records are made with
   version = 0,         -- goes up with every rebuild
   allows_debug = false, -- Kong-Debug request headers are answered
+  client_cert = nil,   -- { cert, key } as PEM: client_ssl_cert
   has_pool = true,     -- upstream connections are kept
   plugins = nil,       -- loaded plugins: array of { name, handler, schema, priority }
   instrumentation = nil, -- kong.observability.tracing.instrumentation, when spans are wanted

@@ -69,10 +69,10 @@ end
 
 
 -- The peer is an address that the configuration names: C has it already, nothing to remember but the record.
-function upstream.run_direct(rec)
+function upstream.run_direct(rec, ctx)
   tries[slot()] = rec
   if rec.is_tls then
-    return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request())
+    return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request(), ctx)
   end
 end
 
@@ -84,10 +84,19 @@ local function server_name(host)
 end
 
 
-function upstream.set_tls_peer(rec, try, ip, port, host)
+-- `ctx` is nil for requests without plugins, whose names are the same again and again: the last ones are kept.
+function upstream.set_tls_peer(rec, try, ip, port, host, ctx)
   local options = tls.options(rec, try)
-  local key = tls.apply(options, ngx.ctx.upstream_tls)
-  set_peer(ip, port, server_name(host), tls_pool(key, host, ip, port))
+  local chosen = ctx and ctx.upstream_tls
+  local key = tls.apply(options, chosen)
+  if chosen or options.ip ~= ip or options.port ~= port or options.host ~= host then
+    options.ip, options.port, options.host = ip, port, host
+    options.name, options.pool = server_name(host), tls_pool(key, host, ip, port)
+    if chosen then
+      options.ip = nil
+    end
+  end
+  set_peer(ip, port, options.name, options.pool)
 end
 
 
@@ -113,7 +122,7 @@ local function use(try, rec, ip, port, hostname)
     proxy.set_host(try.is_tls, host)
   end
   if try.is_tls then
-    return upstream.set_tls_peer(rec, try, ip, port, host or host_of_request())
+    return upstream.set_tls_peer(rec, try, ip, port, host or host_of_request(), try.ctx)
   end
   set_peer(ip, port, nil, plain_pool(ip, port))
 end
@@ -215,7 +224,7 @@ function upstream.run(ctx, rec, match)
     ctx.KONG_PROXIED = true
     -- No plugin looked at where the request goes.
     if rec.is_direct and not rawget(ctx, "balancer_data") and not has_scheme() and not state.instrumentation then
-      return upstream.run_direct(rec)
+      return upstream.run_direct(rec, ctx)
     end
   end
   local try = new_try(ctx, rec, match)
@@ -267,7 +276,7 @@ function upstream.retry()
     -- A record: the same address again.
     local rec = try
     if rec.is_tls then
-      return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request())
+      return upstream.set_tls_peer(rec, nil, rec.host, rec.port, host_of_request(), ngx.ctx)
     end
     return proxy.set_route_peer(rec.native)
   end

@@ -5,6 +5,7 @@ local proxy = require "ngx.proxy"
 local state = require "kong.runloop.state"
 
 local concat = table.concat
+local md5 = ngx.md5
 local null = ngx.null
 
 local tls = {}
@@ -49,7 +50,8 @@ local function build(rec, upstream)
   end
   local ids = rec.ca_certificates or {}
   options.ca = ca_bundle(ids)
-  options.key = concat({ options.verify, options.depth, certificate or "", concat(ids, ","), state.version }, "|")
+  -- By content, so that connections outlive configurations that leave these settings as they are.
+  options.key = concat({ options.verify, options.depth, certificate or "", md5(options.cert), md5(options.ca) }, "|")
   return options
 end
 
