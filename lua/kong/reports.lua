@@ -18,6 +18,19 @@ function reports.add_ping_value()
 end
 
 
+function reports.add_immutable_value()
+end
+
+
+function reports.get_ping_value()
+  return nil
+end
+
+
+function reports.retrieve_redis_version()
+end
+
+
 function reports.add_entity_reports()
 end
 

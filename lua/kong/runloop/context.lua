@@ -4,6 +4,8 @@
 local new_tab = require "table.new"
 local proxy = require "ngx.proxy"
 
+local array_mt = require("kong.tools.cjson").array_mt
+local floor = math.floor
 local listen_port = proxy.listen_port
 local latency = proxy.latency
 local rawget = rawget
@@ -35,6 +37,41 @@ function lazy.request_uri()
 end
 
 
+-- When phases began and how long they took, in whole milliseconds, for plugins that trace requests. The phases are not
+-- timed for it: what runs before the upstream is asked counts as access, the filters take no time.
+function lazy.KONG_REWRITE_START(ctx)
+  return floor(ctx.KONG_PROCESSING_START)
+end
+
+
+function lazy.KONG_ACCESS_START(ctx)
+  return floor(ctx.KONG_PROCESSING_START)
+end
+
+
+function lazy.KONG_ACCESS_TIME()
+  return floor(latency(0) or 0)
+end
+
+
+function lazy.KONG_ACCESS_ENDED_AT(ctx)
+  return floor(ctx.KONG_PROCESSING_START) + ctx.KONG_ACCESS_TIME
+end
+
+
+function lazy.KONG_HEADER_FILTER_START()
+  return floor(ngx.now() * 1000)
+end
+
+
+local function no_time()
+  return 0
+end
+
+
+lazy.KONG_REWRITE_TIME, lazy.KONG_HEADER_FILTER_TIME, lazy.KONG_BODY_FILTER_TIME = no_time, no_time, no_time
+
+
 -- The tries that C made without asking Lua again.
 local function add_tries(ctx, data)
   local started_at = ctx.KONG_PROCESSING_START + (latency(0) or 0)
@@ -44,7 +81,7 @@ local function add_tries(ctx, data)
     if ip then
       data.ip, data.port, data.hostname = ip, port, data.host
       data.tries[#data.tries + 1] = {
-        ip = ip, port = port, balancer_start = math.floor(started_at), balancer_start_ns = started_at * 1e6,
+        ip = ip, port = port, balancer_start = floor(started_at), balancer_start_ns = started_at * 1e6,
         balancer_latency = 0, balancer_latency_ns = 0,
       }
     end
@@ -64,7 +101,7 @@ function lazy.balancer_data(ctx)
     host = rec.host,
     port = rec.port,
     try_count = 0,
-    tries = {},
+    tries = setmetatable({}, array_mt),
     retries = rec.retries,
     connect_timeout = rec.connect_ms,
     send_timeout = rec.send_ms,

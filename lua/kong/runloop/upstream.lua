@@ -171,7 +171,7 @@ local function choose(try, is_retry)
     return balancer.pick(try, is_retry)
   end
   local tracing = state.instrumentation
-  if tracing and try.ctx and try.data.type == "name" then
+  if tracing and try.ctx and try.rec.host_type == "name" then
     return tracing.resolve(balancer.resolve, try.host, try.port, is_retry)
   end
   return balancer.resolve(try.host, try.port, is_retry)

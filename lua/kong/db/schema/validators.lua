@@ -325,9 +325,9 @@ function validators.contains(wanted)
 end
 
 
-function validators.custom_validator(fn, field, schema)
+function validators.custom_validator(fn)
   return function(v)
-    local ok, err = fn(v, field, schema)
+    local ok, err = fn(v)
     if ok then
       return true
     end
