@@ -1,6 +1,8 @@
 -- Time in UTC milliseconds and its calendar periods, as counters of rate limiting keep them.
 local floor = math.floor
+local match = string.match
 local now = ngx.now
+local tonumber = tonumber
 
 local timestamp = {}
 
@@ -108,6 +110,24 @@ timestamp.timestamp_table_fields = setmetatable({}, {
     return #FIELDS
   end,
 })
+
+
+-- Seconds since the epoch of a time as RFC 3339 writes it ("2026-01-02T03:04:05.6Z", "...+01:00"), or nil.
+function timestamp.parse_rfc_3339(text)
+  local year, month, day, hour, min, sec, rest = match(text, "^(%d+)-(%d+)-(%d+)[Tt ](%d+):(%d+):(%d+%.?%d*)(.*)$")
+  if not year then
+    return nil
+  end
+  local offset = 0
+  if rest ~= "Z" and rest ~= "z" then
+    local sign, hours, minutes = match(rest, "^([+-])(%d%d):(%d%d)$")
+    if not sign then
+      return nil
+    end
+    offset = (hours * 60 + minutes) * (sign == "-" and -60 or 60)
+  end
+  return days_of(tonumber(year), tonumber(month), tonumber(day)) * DAY_S + hour * HOUR_S + min * MINUTE_S + sec - offset
+end
 
 
 return timestamp
