@@ -14,7 +14,8 @@ static const char *parts(const char *text, size_t len)
     out[0] = 0;
     int rc = kgw_json_iter_init(&it, text, len);
     while (rc == KGW_OK && (rc = kgw_json_iter_next(&it, &p)) == KGW_OK)
-        n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%.*s%s%.*s", n ? "|" : "", (int)p.name.len, p.name.ptr ? p.name.ptr : "", p.name.ptr ? "=" : "", (int)p.value.len, p.value.ptr);
+        n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%.*s%s%.*s", n ? "|" : "", (int)p.name.len, p.name.ptr ? p.name.ptr : "", p.name.ptr ? "=" : "", (int)p.value.len,
+                              p.value.ptr);
     return rc == KGW_DONE ? out : "!";
 }
 #define PARTS(want, text) EXPECT_STR(want, kgw_str_c(parts(text, strlen(text))))
@@ -45,8 +46,8 @@ TEST(kinds)
 
 TEST(malformed)
 {
-    static const char *const bad[] = {"", " ", "1", "\"a\"", "{", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "[\"a]", "[\"a\\", "[{]}", "[}", "{\"a\":1}x",
-                                      "[1]]", "[\"\x01\"]", "[@]"};
+    static const char *const bad[] = {"",         " ",     "1",          "\"a\"", "{",      "[",    "[1", "[1,",        "[1,]", "[,1]",       "[1 2]", "{\"a\"}",
+                                      "{\"a\":}", "{a:1}", "{\"a\":1,}", "[\"a]", "[\"a\\", "[{]}", "[}", "{\"a\":1}x", "[1]]", "[\"\x01\"]", "[@]"};
     for (unsigned i = 0; i < KGW_ARRAY_LEN(bad); i++) PARTS("!", bad[i]);
 }
 

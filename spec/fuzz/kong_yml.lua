@@ -36,7 +36,8 @@ plugins:
   service: s
   config: { key_names: [apikey], hide_credentials: true }
 ]],
-  [[{"_format_version":"1.1","services":[{"name":"a","host":"h","port":1,"protocol":"https","routes":[{"hosts":["*.x.com"],"snis":["a"]}]}],"routes":[{"id":"3e8a7f4e-33e7-4a08-a85e-c9c5d0d5a8a1","service":{"name":"a"},"expression":"x"}]}]],
+  [[{"_format_version":"1.1","services":[{"name":"a","host":"h","port":1,"protocol":"https","routes":[{"hosts":["*.x.com"],"snis":["a"]}]}],
+ "routes":[{"id":"3e8a7f4e-33e7-4a08-a85e-c9c5d0d5a8a1","service":{"name":"a"},"expression":"x"}]}]],
   "_format_version: '2.1'\nservices:\n- &a {name: b, host: c}\n- <<: *a\n  name: d\nroutes:\n- paths:\n  - /x\n  service: b\n  created_at: 1.5e3\n",
 }
 
