@@ -1,6 +1,6 @@
 -- require "resty.aes": AES by way of libcrypto's EVP functions, keys derived with EVP_BytesToKey unless given whole.
 local ffi = require "ffi"
-require "resty.evp"
+require "ngx.digest"
 
 local C = ffi.C
 local ffi_new = ffi.new

@@ -1,2 +1,2 @@
 -- require "resty.md5": the digest as an object.
-return require("resty.evp").class("md5")
+return require("ngx.digest").class("md5")

@@ -1,2 +1,2 @@
 -- require "resty.sha1": the digest as an object.
-return require("resty.evp").class("sha1")
+return require("ngx.digest").class("sha1")

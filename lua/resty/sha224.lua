@@ -1,2 +1,2 @@
 -- require "resty.sha224": the digest as an object.
-return require("resty.evp").class("sha224")
+return require("ngx.digest").class("sha224")

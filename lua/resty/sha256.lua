@@ -1,2 +1,2 @@
 -- require "resty.sha256": the digest as an object.
-return require("resty.evp").class("sha256")
+return require("ngx.digest").class("sha256")

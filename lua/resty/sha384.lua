@@ -1,2 +1,2 @@
 -- require "resty.sha384": the digest as an object.
-return require("resty.evp").class("sha384")
+return require("ngx.digest").class("sha384")

@@ -1,2 +1,2 @@
 -- require "resty.sha512": the digest as an object.
-return require("resty.evp").class("sha512")
+return require("ngx.digest").class("sha512")

@@ -1,4 +1,4 @@
--- Message digests of libcrypto for resty.md5, resty.sha1 and their relatives.
+-- Message digests of libcrypto for resty.md5, resty.sha1 and their relatives. Not resty.evp: users bring a module of that name.
 local ffi = require "ffi"
 
 local C = ffi.C
