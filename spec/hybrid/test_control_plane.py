@@ -230,6 +230,20 @@ class ControlPlane(unittest.TestCase):
         self.assertEqual(set(status[node_id]), {"config_hash", "hostname", "ip", "last_seen"})
         dp.close()
 
+    def test_credentials_that_end_by_themselves(self):
+        self.create("/consumers", username="alice")
+        made = self.create("/consumers/alice/key-auth", key="k1", ttl=60)
+        self.assertIn(made["ttl"], (59, 60))
+        status, _, text = self.cp.admin(f"/consumers/alice/key-auth/{made['id']}", "PATCH", {"tags": ["t"]})
+        self.assertEqual(status, 200, text)
+        self.assertEqual(json.loads(text)["tags"], ["t"])
+        self.assertIn(json.loads(text)["ttl"], (59, 60))
+        dp = self.data_plane()
+        dp.hello(PLUGINS)
+        row = self.next_config(dp)["config_table"]["keyauth_credentials"][0]
+        self.assertAlmostEqual(row["ttl"], time.time() + 60, delta=3)
+        dp.close()
+
     def test_its_data_survives_kill_and_restart(self):
         for i in range(20):
             self.create("/services", name=f"s{i}", url="http://127.0.0.1:1")

@@ -112,18 +112,23 @@ local function store_row(self, row, is_new, options)
 end
 
 
--- A filled, validated and transformed copy of what the caller gave, or nil, err, err_t.
-local function prepare_new(self, entity, context, options)
-  local row = self.schema:process_auto_fields(entity, context, true, options)
-  local ok, errs = self.schema["validate_" .. context](self.schema, row, entity)
+-- Validates a filled row and transforms it; input: what the caller gave. The row, or nil, err, err_t.
+local function checked(self, row, input, context)
+  local schema = self.schema
+  local ok, errs = schema["validate_" .. context](schema, row, input)
   if not ok then
     return failure(self, self.errors:schema_violation(errs))
   end
-  local made, err = self.schema:transform(row, entity, context)
+  local made, err = schema:transform(row, input, context)
   if not made then
     return failure(self, self.errors:transformation_error(err))
   end
   return made
+end
+
+
+local function prepare_new(self, entity, context, options)
+  return checked(self, self.schema:process_auto_fields(entity, context, true, options), entity, context)
 end
 
 
@@ -151,19 +156,13 @@ local function merged(self, old, changes, options)
       full[name] = v
     end
   end
+  -- When the row ends is no field that validation knows; store_row takes it over.
+  full.ttl = not self.schema.ttl and full.ttl or nil
   local filled = self.schema:process_auto_fields(changes, "update", true, options)
   local row = self.schema:merge_values(filled, full)
   row = self.schema:fill(deep_copy(row), "upsert", true)
   row.updated_at = filled.updated_at or row.updated_at
-  local ok, errs = self.schema:validate_update(row, changes, full)
-  if not ok then
-    return failure(self, self.errors:schema_violation(errs))
-  end
-  local made, err = self.schema:transform(row, changes, "update")
-  if not made then
-    return failure(self, self.errors:transformation_error(err))
-  end
-  return made
+  return checked(self, row, changes, "update")
 end
 
 
@@ -178,6 +177,7 @@ local function update_row(self, old, changes, options)
     return nil, err, err_t
   end
   row[self.key] = old[self.key]
+  row.ttl = self.schema.ttl and old.ttl or row.ttl
   return store_row(self, row, false, options)
 end
 
