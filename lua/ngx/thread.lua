@@ -23,6 +23,9 @@ local YIELDABLE = base.YIELDABLE
 
 local Thread = {}
 
+-- Who spawned a thread. Records refer to no thread: with a reference back to its key an entry of `light` would stay for ever.
+local parents = setmetatable({}, { __mode = "kv" })
+
 -- Wait objects that are free.
 local spare, spare_cnt = {}, 0
 
@@ -76,9 +79,12 @@ function Thread.spawn(fn, ...)
   if type(fn) ~= "function" then
     base.bad_arg(1, "Lua function expected", 1)
   end
-  local record = { status = "running", parent = running() }
+  local record = { status = "running" }
   record.handle = native.spawn(main, record, fn, ...)
-  return record.thread
+  local thread = record.thread
+  record.thread = nil
+  parents[thread] = running()
+  return thread
 end
 
 
@@ -106,7 +112,7 @@ local function check_waitable(record, i, co)
     end
     error("attempt to wait on a coroutine that is not a user thread", 3)
   end
-  if record.parent ~= running() then
+  if parents[co] ~= running() then
     error("only the parent coroutine can wait on the thread", 3)
   end
 end
@@ -161,7 +167,7 @@ function Thread.kill(co)
   local record = record_of(co, 1)
   if not record then
     return nil, "not user thread"
-  elseif record.parent ~= running() then
+  elseif parents[co] ~= running() then
     return nil, "killer not parent"
   elseif record.is_collected then
     return nil, "already waited or killed"

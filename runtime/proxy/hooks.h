@@ -32,6 +32,8 @@ typedef struct {
 } kgw_hooks_t;
 
 extern kgw_hooks_t kgw_hooks;
+/* > 0 while Lua code runs. Nothing that enters Lua may then run from below a call of Lua's (kgw_req_wake puts it off). */
+extern unsigned kgw_lua_depth;
 /* Phases that any plugin or core feature needs now (mask); a phase outside it is skipped without entering Lua. */
 extern unsigned kgw_hooked_phases;
 

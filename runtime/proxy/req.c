@@ -43,6 +43,7 @@ kgw_req_t *kgw_req_new(kgw_conn_t *conn)
     r->refs = 1;
     r->conn = conn;
     kgw_list_init(&r->node);
+    kgw_list_init(&r->put_off_node);
     kgw_list_init(&r->cos);
     kgw_list_init(&r->socks);
     kgw_arena_init(&r->arena);

@@ -63,9 +63,11 @@ struct kgw_req {
     bool is_aborted;      /* the client went away (499) */
     bool is_failed;       /* kgw_req_fail ran */
     bool is_dead;
+    bool is_put_off;      /* in the list of those that kgw_req_drain_woken wakes */
     kgw_conn_t *conn;     /* NULL once the client's connection is lost */
     void *stream;         /* HTTP/2: the conn's stream; NULL for HTTP/1 */
     kgw_list_t node;      /* conn's list or dead list */
+    kgw_list_t put_off_node;
     kgw_arena_t arena;
     kgw_block_t *resp_block; /* holds the bytes that out's spans point to (upstream head) */
     kgw_block_t *head_block; /* holds the bytes that in's spans point to */
@@ -181,6 +183,8 @@ uint32_t kgw_req_slot_max(void);
 void kgw_req_start(kgw_req_t *r);
 /* A wait ended: runs steps until the next wait. */
 void kgw_req_wake(kgw_req_t *r);
+/* Wakes that came from below Lua; before every poll. */
+void kgw_req_drain_woken(void);
 /* The only error exit: answers `status` with Kong's error page, or cuts the response when its head is already out. */
 void kgw_req_fail(kgw_req_t *r, unsigned status, const char *why);
 /* The client is gone: cancels what is cancellable, logs 499. */

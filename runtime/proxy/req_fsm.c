@@ -58,12 +58,34 @@ static int kgw_req_goto(kgw_req_t *r, enum kgw_step to)
     return STEP_NEXT;
 }
 
+/* Woken by a call of Lua's: their steps run when Lua has returned. */
+static kgw_list_t put_off = {&put_off, &put_off};
+
+void kgw_req_drain_woken(void)
+{
+    kgw_list_t *n;
+    while ((n = kgw_list_pop_front(&put_off)) != NULL) {
+        kgw_req_t *r = container_of(n, kgw_req_t, put_off_node);
+        r->is_put_off = false;
+        kgw_req_wake(r);
+        kgw_req_unref(r);
+    }
+}
+
 /* Runs until a step waits. Calls from inside a step only leave a note, so no step is entered twice. */
 void kgw_req_wake(kgw_req_t *r)
 {
     if (r->is_dead || r->step == KGW_STEP_END) return;
     if (r->is_running) {
         r->is_woken = true;
+        return;
+    }
+    if (unlikely(kgw_lua_depth)) {
+        if (r->is_put_off) return;
+        r->is_put_off = true;
+        kgw_req_ref(r);
+        kgw_list_push_back(&put_off, &r->put_off_node);
+        kgw_loop_poke(kgw_proxy_loop);
         return;
     }
     kgw_req_ref(r);

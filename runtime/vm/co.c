@@ -112,7 +112,9 @@ int kgw_co_run(kgw_co_t *co)
     kgw_req_t *now_before = kgw_req_now;
     kgw_req_now = co->req;
     kgw_co_run_cnt++;
+    kgw_lua_depth++;
     int rc = lua_resume(co->L, nargs);
+    kgw_lua_depth--;
     kgw_req_now = now_before;
     uint64_t took = kgw_clock_mono_us() - start;
     kgw_cur = before;
@@ -163,6 +165,7 @@ void kgw_co_drop(kgw_co_t *co)
 void kgw_co_drain(void *arg)
 {
     (void)arg;
+    kgw_ltimer_drain();
     kgw_list_t todo, *n;
     kgw_list_init(&todo);
     kgw_list_splice(&todo, &ready);
@@ -171,6 +174,7 @@ void kgw_co_drain(void *arg)
         int rc = kgw_co_run(co);
         (void)rc;
     }
+    kgw_req_drain_woken();
 }
 
 void kgw_op_begin(kgw_op_t *op, void (*cancel)(kgw_op_t *))

@@ -19,6 +19,8 @@ typedef struct {
 static kgw_freelist_t runs = {sizeof(run_t), 256, 0, 0, NULL};
 static kgw_freelist_t ltimers = {sizeof(ltimer_t), 256, 0, 0, NULL};
 static kgw_list_t pending = {&pending, &pending};
+/* Those without a delay. They begin outside the call that asked for them: it is an FFI call, in which no Lua object may be made. */
+static kgw_list_t due = {&due, &due};
 unsigned kgw_ltimer_running_cnt, kgw_ltimer_pending_cnt;
 
 /* Slots of timers are above those of requests. */
@@ -72,15 +74,31 @@ void kgw_ltimer_start(uint32_t id, uint64_t ms)
     t->id = id;
     kgw_ltimer_pending_cnt++;
     if (ms == 0) {
-        fire(t);
+        kgw_list_push_back(&due, &t->node);
+        kgw_loop_poke(kgw_vm->loop);
         return;
     }
     kgw_list_push_back(&pending, &t->node);
     kgw_timer_start(kgw_vm->loop, &t->timer, ms);
 }
 
+void kgw_ltimer_drain(void)
+{
+    kgw_list_t *n;
+    while ((n = kgw_list_pop_front(&due)) != NULL) fire(container_of(n, ltimer_t, node));
+}
+
 bool kgw_ltimer_stop(uint32_t id)
 {
+    kgw_list_foreach(n, &due)
+    {
+        ltimer_t *t = container_of(n, ltimer_t, node);
+        if (t->id != id) continue;
+        kgw_list_remove(&t->node);
+        kgw_ltimer_pending_cnt--;
+        kgw_freelist_put(&ltimers, t);
+        return true;
+    }
     kgw_list_foreach(n, &pending)
     {
         ltimer_t *t = container_of(n, ltimer_t, node);

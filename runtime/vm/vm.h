@@ -55,6 +55,7 @@ void kgw_slot_put(uint32_t slot);
 /* A timer: after ms Lua's entry `timer` is called with id in a co of its own. */
 void kgw_ltimer_start(uint32_t id, uint64_t ms);
 bool kgw_ltimer_stop(uint32_t id);
+void kgw_ltimer_drain(void);     /* begins those that are due; before the ready coroutines run */
 void kgw_ltimer_fire_all(void);  /* exiting: every pending one runs now, prematurely */
 extern unsigned kgw_ltimer_running_cnt, kgw_ltimer_pending_cnt;
 
