@@ -24,6 +24,7 @@ local TILDE = byte("~")
 local STEPS = 16  -- routes between two calls of pause
 local HEADER_CNT_MAX = 255
 local LENGTH_MAX = 0x7ffff
+local WIDE_FROM = 4
 local IP_WEIGHT, PORT_WEIGHT, CIDR_WEIGHT = 8, 4, 1
 
 local uint64 = ffi.typeof("uint64_t")
@@ -38,8 +39,8 @@ local function shifted(value, by)
 end
 
 
--- Kong shifts these parts as 32 bit numbers, so the distance counts modulo 32 and the result carries its sign into the upper
--- half: four kinds of attributes outweigh every single bit above.
+-- Kong shifts these parts as 32 bit numbers, so the distance counts modulo 32 and the bits for plain hosts and regexes
+-- outweigh the number of kinds.
 local function shifted_word(value, by)
   return tobit(lshift(tobit(value), by % 32))
 end
@@ -64,7 +65,8 @@ local function has_plain_hosts_only(route)
 end
 
 
--- The parts that depend on the route alone; splitting does not change them: the 64 bit one and the 32 bit one.
+-- The parts that depend on the route alone; splitting does not change them: the 64 bit one and the 32 bit one, nil when all is
+-- in the first.
 local function common_priority(route)
   local kinds, header_cnt = 0, 0
   for _, field in ipairs { "methods", "hosts", "headers", "snis", "paths", "sources", "destinations" } do
@@ -76,7 +78,13 @@ local function common_priority(route)
     header_cnt = math.min(count_keys(route.headers), HEADER_CNT_MAX)
   end
   local has_plain_hosts = is_set(route.hosts) and has_plain_hosts_only(route)
-  return has_plain_hosts and shifted(1, 60) or uint64(0), bor(shifted_word(kinds, 61), shifted_word(header_cnt, 52))
+  local bits = has_plain_hosts and shifted(1, 60) or uint64(0)
+  -- From four kinds on a 32 bit number is negative, and what Kong does changes from start to start: they come first, in the
+  -- order of the written layout.
+  if kinds >= WIDE_FROM then
+    return bor(bits, shifted(kinds, 61), shifted(header_cnt, 52)), nil
+  end
+  return bits, bor(shifted_word(kinds, 61), shifted_word(header_cnt, 52))
 end
 
 
@@ -125,8 +133,12 @@ end
 
 
 local function path_priority(bits, word, route, group)
+  local regex_priority = tonumber(route.regex_priority) or 0
+  if not word then
+    return group == 0 and bor(bits, shifted(1, 51), shifted(regex_priority, 19)) or bor(bits, int64(math.min(group, LENGTH_MAX)))
+  end
   if group == 0 then
-    return bor(bits, shifted(1, 51), int64(bor(word, shifted_word(tonumber(route.regex_priority) or 0, 19))))
+    return bor(bits, shifted(1, 51), int64(bor(word, shifted_word(regex_priority, 19))))
   end
   return bor(bits, int64(bor(word, math.min(group, LENGTH_MAX))))
 end
@@ -150,7 +162,7 @@ local function add_http_route(parts, entry)
   local bits, word = common_priority(route)
   local paths = route.paths
   if not is_set(paths) then
-    return add_part(parts, entry, route.id, bor(bits, int64(word)), nil, nil)
+    return add_part(parts, entry, route.id, bor(bits, int64(word or 0)), nil, nil)
   end
   if #paths == 1 then
     return add_group(parts, entry, route.id, bits, word, group_of(paths[1]), paths)

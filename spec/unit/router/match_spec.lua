@@ -64,6 +64,70 @@ for _, flavor in ipairs { "traditional_compatible", "traditional" } do
 end
 
 
+describe("order of the compatible flavour", function()
+  local function first(entries, request)
+    return (select(entries, "traditional_compatible", request))
+  end
+
+  it("puts a regex before more kinds of attributes", function()
+    local entries = { entry(1, { name = "re", paths = { "~/o/a.*" } }),
+                      entry(2, { name = "kinds", paths = { "/o/a" }, methods = { "GET" } }) }
+    assert.equal("re", first(entries, { path = "/o/ab" }))
+  end)
+
+  it("puts plain hosts before regexes", function()
+    local entries = { entry(1, { name = "re", paths = { "~/o/a.*" }, methods = { "GET" } }),
+                      entry(2, { name = "host", hosts = { "h.test" } }) }
+    assert.equal("host", first(entries, { path = "/o/ab", host = "h.test" }))
+  end)
+
+  it("puts four kinds before everything else, by kinds, hosts and headers", function()
+    local base = { hosts = { "h.test" }, paths = { "/k" }, methods = { "GET" } }
+    local function four(id, name, fields)
+      local out = { name = name }
+      for key, value in pairs(base) do
+        out[key] = value
+      end
+      for key, value in pairs(fields) do
+        out[key] = value
+      end
+      return entry(id, out)
+    end
+    local entries = {
+      four(1, "three", {}), four(2, "one header", { headers = { ["x-a"] = { "1" } } }),
+      four(3, "two headers", { headers = { ["x-a"] = { "1" }, ["x-b"] = { "1" } } }),
+      four(4, "wild", { hosts = { "*.test" }, headers = { ["x-a"] = { "1" }, ["x-b"] = { "1" } } }),
+    }
+    local request = { path = "/k", host = "h.test", headers = { ["x-a"] = "1", ["x-b"] = "1" } }
+    assert.equal("two headers", first(entries, request))
+    request.headers = { ["x-a"] = "1" }
+    assert.equal("one header", first(entries, request))
+    request.headers = nil
+    assert.equal("three", first(entries, request))
+  end)
+
+  it("gives ties to the greater id", function()
+    local entries = { entry(1, { name = "small", paths = { "/t" } }), entry(2, { name = "great", paths = { "/t" } }) }
+    assert.equal("great", first(entries, { path = "/t" }))
+  end)
+end)
+
+
+describe("categories of the flavour traditional", function()
+  it("keep a plain host with a port to that port", function()
+    local entries = { entry(1, { name = "p80", hosts = { "b.test:80" } }) }
+    assert.equal("p80", (select(entries, "traditional", { host = "b.test:80" })))
+    assert.is_nil((select(entries, "traditional", { host = "b.test" })))
+  end)
+
+  it("count every path of a route for itself", function()
+    local entries = { entry(1, { name = "two", paths = { "/a", "/a/b" } }) }
+    local _, match = select(entries, "traditional", { path = "/a/b/c" })
+    assert.equal("/a/b", match.prefix)
+  end)
+end)
+
+
 describe("upstream path", function()
   local cases = {
     { "/", "/r", true, "/r", "/" }, { "/", "/r", true, "/req", "/eq" }, { "/s", "/r", true, "/r/", "/s/" },
