@@ -173,7 +173,7 @@ int kgw_peer_lease(kgw_req_t *r)
         kgw_tls_ctx_t *ctx = t->tls_ctx ? t->tls_ctx : kgw_proxy_conf.client_ctx;
         char name[256];
         size_t len = t->sni.len < sizeof(name) ? t->sni.len : sizeof(name) - 1;
-        memcpy(name, t->sni.ptr, len);
+        if (len) memcpy(name, t->sni.ptr, len);
         name[len] = 0;
         if (!ctx || kgw_tls_connect(&p->io, ctx, len ? name : NULL, t->tls_verify == 1 && len ? name : NULL, NULL) != KGW_OK) {
             kgw_peer_drop(r);
