@@ -63,9 +63,20 @@ kgw_co_t *kgw_co_new(kgw_req_t *req, unsigned phase, uint32_t slot)
     return co;
 }
 
+/* What the co began to wait for and will not wait for any more. */
+static void cancel_op(kgw_co_t *co)
+{
+    kgw_op_t *op = co->op;
+    if (!op) return;
+    co->op = NULL;
+    op->co = NULL;
+    if (op->cancel) op->cancel(op);
+}
+
 /* on_end sees the values that the co returned on co->L; the thread is used again only after it. */
 static void finish(kgw_co_t *co, enum kgw_co_end how)
 {
+    cancel_op(co);
     kgw_list_remove(&co->node);
     kgw_list_remove(&co->req_node);
     if (co->on_end) co->on_end(co, how);
@@ -153,12 +164,6 @@ void kgw_co_drop(kgw_co_t *co)
         co->is_killed = true;
         return;
     }
-    if (co->op) {
-        kgw_op_t *op = co->op;
-        co->op = NULL;
-        op->co = NULL;
-        if (op->cancel) op->cancel(op);
-    }
     finish(co, KGW_CO_DROPPED);
 }
 
@@ -179,7 +184,8 @@ void kgw_co_drain(void *arg)
 
 void kgw_op_begin(kgw_op_t *op, void (*cancel)(kgw_op_t *))
 {
-    KGW_ASSERT(kgw_cur.co && !kgw_cur.co->op);
+    KGW_ASSERT(kgw_cur.co);
+    cancel_op(kgw_cur.co); /* one at a time: the last one counts */
     op->co = kgw_cur.co;
     op->cancel = cancel;
     op->rc = KGW_AGAIN;

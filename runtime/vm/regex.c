@@ -18,7 +18,6 @@ struct kgw_regex {
     pcre2_match_data *match;
     uint32_t groups, name_cnt, name_size;
     PCRE2_SPTR names;
-    uint32_t exec_options;
     bool is_dfa;
 };
 
@@ -60,12 +59,14 @@ static uint32_t compile_options(unsigned flags)
         uint32_t option;
     } map[] = {
         {KGW_RE_ANCHORED, PCRE2_ANCHORED},   {KGW_RE_DUPNAMES, PCRE2_DUPNAMES}, {KGW_RE_CASELESS, PCRE2_CASELESS}, {KGW_RE_JAVASCRIPT, PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALT_BSUX},
-        {KGW_RE_MULTILINE, PCRE2_MULTILINE}, {KGW_RE_DOTALL, PCRE2_DOTALL},     {KGW_RE_UTF, PCRE2_UTF},           {KGW_RE_NO_UTF_CHECK, PCRE2_UTF | PCRE2_NO_UTF_CHECK},
+        {KGW_RE_MULTILINE, PCRE2_MULTILINE}, {KGW_RE_DOTALL, PCRE2_DOTALL},     {KGW_RE_UTF, PCRE2_UTF},           {KGW_RE_NO_UTF_CHECK, PCRE2_UTF},
         {KGW_RE_EXTENDED, PCRE2_EXTENDED},
     };
     uint32_t options = 0;
     for (size_t i = 0; i < KGW_ARRAY_LEN(map); i++)
         if (flags & map[i].flag) options |= map[i].option;
+    /* Trusting the subject to be UTF-8 would let a plugin read anywhere; bytes that are not just never match. */
+    if (flags & KGW_RE_NO_UTF_CHECK && !(flags & KGW_RE_DFA)) options |= PCRE2_MATCH_INVALID_UTF;
     return options;
 }
 
@@ -89,7 +90,6 @@ kgw_regex_t *kgw_regex_new(kgw_str_t re, unsigned flags, char *err, size_t err_l
     kgw_regex_t *x = kgw_zalloc(sizeof(*x));
     x->code = c;
     x->is_dfa = flags & KGW_RE_DFA;
-    x->exec_options = flags & KGW_RE_NO_UTF_CHECK ? PCRE2_NO_UTF_CHECK : 0;
     x->match = pcre2_match_data_create_from_pattern(c, NULL);
     pcre2_pattern_info(c, PCRE2_INFO_CAPTURECOUNT, &x->groups);
     pcre2_pattern_info(c, PCRE2_INFO_NAMECOUNT, &x->name_cnt);
@@ -122,8 +122,8 @@ int kgw_regex_exec(kgw_regex_t *x, kgw_str_t s, size_t at, int *ov)
 {
     static int workspace[DFA_WORKSPACE];
     int rc;
-    if (x->is_dfa) rc = pcre2_dfa_match(x->code, (PCRE2_SPTR)s.ptr, s.len, at, x->exec_options, x->match, get_context(), workspace, DFA_WORKSPACE);
-    else rc = pcre2_match(x->code, (PCRE2_SPTR)s.ptr, s.len, at, x->exec_options, x->match, get_context());
+    if (x->is_dfa) rc = pcre2_dfa_match(x->code, (PCRE2_SPTR)s.ptr, s.len, at, 0, x->match, get_context(), workspace, DFA_WORKSPACE);
+    else rc = pcre2_match(x->code, (PCRE2_SPTR)s.ptr, s.len, at, 0, x->match, get_context());
     if (rc < 0) return rc;
     const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(x->match);
     int cnt = rc == 0 || x->is_dfa ? 1 : rc; /* dfa: the longest match alone */
