@@ -63,21 +63,32 @@ local function define_request_metrics()
 end
 
 
--- The certificate of a data plane does not change while it runs.
-local function define_certificate_expiry()
-  local path = kong.configuration.cluster_cert
-  local file = type(path) == "string" and io.open(path)
-  if not file then
-    return
+-- The link of a data plane to its control plane: read when they are asked for, so that a rotated certificate counts.
+local function define_link_metrics()
+  local is_local = prometheus_class.LOCAL_STORAGE
+  metrics.certificate_expiry = prometheus:gauge("data_plane_cluster_cert_expiry_timestamp",
+                                                "Unix timestamp of Data Plane's cluster_cert expiry time", nil, is_local)
+  metrics.link_up = prometheus:gauge("control_plane_connected", "Whether the data plane is connected to its control plane", nil, is_local)
+  metrics.link_failures = prometheus:gauge("control_plane_link_failures_total", "Failures of the link to the control plane by stage",
+                                           { "stage" }, is_local)
+  metrics.configurations = prometheus:gauge("data_plane_configurations_total", "Configurations taken from the control plane by result",
+                                            { "result" }, is_local)
+end
+
+
+local function set_link_metrics()
+  local link = require("kong.clustering.metrics").read()
+  metrics.link_up:set(link.connected or 0)
+  for stage, count in pairs(link.failures) do
+    metrics.link_failures:set(count, { stage })
   end
-  local pem = file:read("*a")
-  file:close()
-  local certificate = require("resty.openssl.x509").new(pem)
+  metrics.configurations:set(link.applied or 0, { "applied" })
+  metrics.configurations:set(link.rejected or 0, { "rejected" })
+  local pem = require("kong.clustering.identity").certificate(kong.configuration)
+  local certificate = pem and require("resty.openssl.x509").new(pem)
   local expires = certificate and certificate:get_not_after()
   if expires then
-    prometheus:gauge("data_plane_cluster_cert_expiry_timestamp",
-                     "Unix timestamp of Data Plane's cluster_cert expiry time", nil,
-                     prometheus_class.LOCAL_STORAGE):set(expires)
+    metrics.certificate_expiry:set(expires)
   end
 end
 
@@ -91,7 +102,7 @@ function exporter.init()
   define_node_metrics()
   define_request_metrics()
   if kong.configuration.role == "data_plane" then
-    define_certificate_expiry()
+    define_link_metrics()
   end
 end
 
@@ -242,6 +253,9 @@ function exporter.metric_data(write_fn)
   local node_id = kong.node.get_id()
   set_server_metrics(node_id)
   set_memory_metrics(node_id)
+  if metrics.link_up then
+    set_link_metrics()
+  end
   if wants_health then
     set_health_metrics()
   end

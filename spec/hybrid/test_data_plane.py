@@ -271,6 +271,19 @@ class DataPlane(unittest.TestCase):
         wait_for(lambda: second.proxy("/r0/x")[0] == 200, 15, "the fallback configuration")
         self.assertEqual(second.status("/status/ready")[0], 200)
 
+    def test_shows_the_link_in_its_metrics(self):
+        node, watch = self.connected(plugins="prometheus")
+        self.serve(watch)
+        status, _, text = node.status("/metrics")
+        self.assertEqual(status, 200)
+        self.assertIn("kong_control_plane_connected 1\n", text)
+        self.assertIn('kong_data_plane_configurations_total{result="applied"} 1\n', text)
+        self.assertRegex(text, r"kong_data_plane_cluster_cert_expiry_timestamp \d{10}\n")
+        watch.wire.close()
+        self.cp.close()
+        wait_for(lambda: 'kong_control_plane_link_failures_total{stage="TCP"}' in node.status("/metrics")[2], 20, "a failure in the metrics")
+        self.assertIn("kong_control_plane_connected 0\n", node.status("/metrics")[2])
+
     def test_keeps_the_fallback_copy_in_s3(self):
         store = FakeS3("AKIDEXAMPLE", "a secret/key+", "eu-central-1")
         self.addCleanup(store.close)

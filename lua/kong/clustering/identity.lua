@@ -36,6 +36,12 @@ local function material(value, name)
 end
 
 
+-- PEM text of the node's own certificate, or nil, err.
+function identity.certificate(conf)
+  return material(conf.cluster_cert, "cluster certificate")
+end
+
+
 -- Values that change when a certificate file does.
 function identity.certificate_stamp(conf)
   return (material(conf.cluster_cert, "cluster certificate") or "") .. (material(conf.cluster_cert_key, "cluster key") or "")
