@@ -268,12 +268,7 @@ local function with_null(field, check)
 end
 
 
--- schema: the kong.db.schema class; it answers record_schema(field) and foreign_schema(field).
-function compile.field(field, schema)
-  local check = compiled[field]
-  if check then
-    return check
-  end
+local function make(field, schema)
   -- `self` fields refer to the schema they stand in; the first call breaks the circle.
   compiled[field] = function(v)
     return compiled[field](v)
@@ -288,9 +283,16 @@ function compile.field(field, schema)
       end
     end
   end
-  check = with_null(field, maker(field, schema))
+  local check = with_null(field, maker(field, schema))
   compiled[field] = check
   return check
+end
+
+
+-- schema: the kong.db.schema class; it answers record_schema(field) and foreign_schema(field).
+-- Closes over nothing, so that LuaJIT compiles what calls it.
+function compile.field(field, schema)
+  return compiled[field] or make(field, schema)
 end
 
 
