@@ -76,6 +76,14 @@ static void follow_host(kgw_req_t *r, kgw_str_t value)
     r->host = kgw_str(low, name.len);
 }
 
+/* Fields that the client named hop-by-hop stay so whatever Lua makes of Connection. */
+static void keep_hop_fields(kgw_req_t *r)
+{
+    if (r->hop_fields.ptr) return;
+    kgw_str_t own = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Connection"));
+    r->hop_fields = own.ptr ? own : KGW_STR("");
+}
+
 int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const char *value, size_t value_len, int append)
 {
     kgw_req_t *r = cur_req();
@@ -87,6 +95,7 @@ int kgw_ffi_hdr_set(int of_response, const char *name, size_t name_len, const ch
     kgw_str_t known = token ? kgw_token_name(token) : KGW_STR_NULL;
     kgw_str_t n = token && memcmp(known.ptr, name, name_len) == 0 ? known : kgw_arena_copy(&r->arena, kgw_str(name, name_len));
     kgw_str_t v = safe_copy(r, value, value_len);
+    if (unlikely(token == KGW_TOK_CONNECTION) && !of_response) keep_hop_fields(r);
     if (append) kgw_hdrs_add(t, n, v);
     else kgw_hdrs_set(t, n, v);
     if (token == KGW_TOK_HOST && !of_response && kgw_cur.phase == KGW_PH_REWRITE) follow_host(r, v); /* later it is the upstream's alone */

@@ -81,6 +81,7 @@ struct kgw_req {
     kgw_str_t args;
     kgw_str_t path;       /* normalised (Kong's form) */
     kgw_str_t host;       /* lower-cased, without port ($host) */
+    kgw_str_t hop_fields; /* the client's Connection once Lua has set another; ptr NULL: it has not */
     int host_port;        /* port in the Host header, -1 none */
     kgw_str_t vars[KGW_VAR__COUNT]; /* ptr NULL: not set, C's default applies */
     kgw_body_t body;

@@ -172,7 +172,7 @@ void kgw_upstream_write_head(kgw_req_t *r, kgw_chain_t *to, bool *chunked)
     FIELD("Via", KGW_VAR_UPSTREAM_VIA);
     if (kgw_proxy_conf.upstream_request_id) kgw_out_field(&o, KGW_STR("X-Kong-Request-Id"), kgw_str(r->id_hex, 32));
     write_framing(r, &o, chunked);
-    kgw_str_t conn = kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Connection"));
+    kgw_str_t conn = r->hop_fields.ptr ? r->hop_fields : kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Connection"));
     kgw_hdrs_foreach(h, &r->in.hdrs)
     {
         if (is_ours(h->token) || !kgw_msg_is_forwardable(h, conn)) continue;
