@@ -224,13 +224,12 @@ function value.set(t, path, v)
 end
 
 
--- "'a', 'b'" in alphabetical order, as the entity check messages print field names.
+-- "'a', 'b'": how the messages of entity checks name fields.
 function value.quoted_list(names)
   local list = {}
   for i = 1, #names do
     list[i] = "'" .. names[i] .. "'"
   end
-  table.sort(list)
   return table.concat(list, ", ")
 end
 
