@@ -1,7 +1,7 @@
 -- A parsed expression made into functions that answer for one request, and into hints for the router's index: path
 -- prefixes one of which every matching request must begin with. Used by kong.router.{index,init}.
 -- A function gets a request table { method, host, path, protocol, sni, src_ip, src_port, dst_ip, dst_port, get_header,
--- get_query } and leaves in it what the path predicates matched: `matched` (text) and `captures`.
+-- get_queries } and leaves in it what the path predicates matched: `matched` (text) and `captures`.
 local address = require "kong.router.address"
 local parser = require "kong.router.expression_parser"
 local regex = require "kong.router.regex"
@@ -81,7 +81,12 @@ local function getter(name)
   end
   local query = match(name, "^http%.queries%.(.+)$")
   return function(request)
-    return request.get_query(query)
+    local queries = request.queries
+    if not queries then
+      queries = request.get_queries()
+      request.queries = queries
+    end
+    return queries[query]
   end
 end
 

@@ -163,14 +163,14 @@ end
 
 -- The match of an expression, or nil.
 local function match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
-                                get_header, get_query)
+                                get_header, get_queries)
   local request = self.request
   local name, port = hosts.split_port(host or "")
   request.method, request.path, request.protocol, request.sni = method, path, scheme, sni
   request.host, request.dst_port = name, port or dst_port
   request.src_ip, request.src_port, request.dst_ip = src_ip, src_port, dst_ip
-  request.get_header, request.get_query = get_header, get_query
-  request.segments, request.matched, request.captures = nil, nil, nil
+  request.get_header, request.get_queries = get_header, get_queries
+  request.segments, request.queries, request.matched, request.captures = nil, nil, nil, nil
   if not self.index.tests[rank](request) then
     return nil
   end
@@ -226,7 +226,7 @@ end
 
 -- Best candidate that matches, walking all lists in rank order; a match | nil.
 local function select_walking(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
-                            get_query)
+                            get_queries)
   local built = self.index
   local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
   while true do
@@ -249,7 +249,7 @@ local function select_walking(self, cnt, bytes, len, method, host, scheme, sni, 
         match = match_paths(self, entry, rank, path)
       else
         match = match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
-                                 get_header, get_query)
+                                 get_header, get_queries)
       end
       if match then
         return match
@@ -262,7 +262,7 @@ end
 
 -- The same; a best candidate without further conditions, the usual case, is found without a loop and so in one trace.
 local function select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
-                            get_query)
+                            get_queries)
   local at, rank = best_cursor(self.index.trie.entries, self.cursors, cnt)
   if at < 0 then
     return nil
@@ -272,7 +272,7 @@ local function select_first(self, cnt, bytes, len, method, host, scheme, sni, sr
     return self.plain_matches[entry] or plain_match(self, entry, rank)
   end
   return select_walking(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
-                        get_query)
+                        get_queries)
 end
 
 
@@ -319,9 +319,9 @@ end
 -- The route for a request, or nil. `bytes` and `len` are the normalised path (no bytes for streams), valid during the call.
 -- `method` and `host` (as received) may be nil unless self.wants_method or self.wants_host, the port of the listener unless
 -- wants_port, addresses unless wants_addresses. `get_header(lower_name)` gives nil, a string or an array,
--- `get_query(name)` likewise. The result is { route, service, prefix, matches }; callers may keep a `record` in it and must
+-- `get_queries()` all query arguments likewise. The result is { route, service, prefix, matches }; callers may keep a `record` in it and must
 -- not change anything else.
-function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_queries)
   if self.hits then
     local default_port = WITH_SNI[scheme] and 443 or 80
     local cnt = gather(self, host, bytes, len, default_port)
@@ -333,7 +333,7 @@ function router:select_bytes(bytes, len, method, host, scheme, sni, src_ip, src_
     return nil
   end
   local cnt = gather(self, host, bytes, len, WITH_SNI[scheme] and not self.is_compatible and 443 or dst_port)
-  return select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_query)
+  return select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header, get_queries)
 end
 
 

@@ -14,6 +14,7 @@ local upstream = require "kong.runloop.upstream"
 local apply = proxy.apply
 local cast = ffi.cast
 local escape = uri.escape
+local get_field = require("ngx.fields").get
 local fill = context.fill
 local listen_port = proxy.listen_port
 local match_input = proxy.match_input
@@ -21,7 +22,6 @@ local new_record = record.new
 local null = ngx.null
 local set_upstream = proxy.set_upstream
 local sub = string.sub
-local rawget = rawget
 local tonumber = tonumber
 local type = type
 local want_phases = upstream.want_phases
@@ -30,30 +30,32 @@ local access = {}
 
 local u8 = ffi.typeof("const uint8_t *")
 
+local OF_REQUEST = 0
 local PHASE_ACCESS = 0x20
 local HTTPS_BODY = "Please use HTTPS protocol"
 
 
 -- A header of the request for the router: nil, a string, or an array when it came more than once.
 local function get_header(name)
-  return rawget(ngx.req.get_headers(0), name)
+  return get_field(OF_REQUEST, name)
 end
 
 
--- A query argument, likewise.
-local function get_query(name)
-  local value = ngx.req.get_uri_args(0)[name]
-  if value == true then
-    return ""
-  end
-  if type(value) == "table" then
-    for i = 1, #value do
-      if value[i] == true then
-        value[i] = ""
+-- All query arguments: strings, or arrays of them; arguments without a value are "".
+local function get_queries()
+  local args = ngx.req.get_uri_args(0)
+  for name, value in pairs(args) do
+    if value == true then
+      args[name] = ""
+    elseif type(value) == "table" then
+      for i = 1, #value do
+        if value[i] == true then
+          value[i] = ""
+        end
       end
     end
   end
-  return value
+  return args
 end
 
 
@@ -87,11 +89,11 @@ local function find_match()
   local host = router.wants_host and proxy.match_host() or nil
   local port = router.wants_port and listen_port() or nil
   if not router.wants_addresses then
-    return router:select_bytes(bytes, len, method, host, scheme, sni, nil, nil, nil, port, get_header, get_query)
+    return router:select_bytes(bytes, len, method, host, scheme, sni, nil, nil, nil, port, get_header, get_queries)
   end
   local var = ngx.var
   return router:select_bytes(bytes, len, method, host, scheme, sni, var.remote_addr, tonumber(var.remote_port), var.server_addr,
-                             port, get_header, get_query)
+                             port, get_header, get_queries)
 end
 
 

@@ -6,7 +6,7 @@ local function request(fields)
   local out = { method = "GET", host = "a.test", path = "/", protocol = "http", src_ip = "127.0.0.1", src_port = 1000,
                 dst_ip = "127.0.0.1", dst_port = 8000,
                 get_header = function(name) return fields.headers and fields.headers[name] end,
-                get_query = function(name) return fields.queries and fields.queries[name] end }
+                get_queries = function() return fields.queries or {} end }
   for key, value in pairs(fields) do
     out[key] = value
   end
@@ -50,6 +50,11 @@ describe("expression", function()
     assert.is_true(matches('http.path.segments.1 == "b" && http.path.segments.len == 3', { path = "/a/b/c" }))
     assert.is_true(matches('http.path.segments.1_2 == "b/c"', { path = "/a/b/c" }))
     assert.is_false(matches('http.path.segments.1_2 == "b"', { path = "/a/b" }))
+  end)
+
+  it("tells an empty query argument from an absent one", function()
+    assert.is_true(matches('http.queries.a == ""', { queries = { a = "" } }))
+    assert.is_false(matches('http.queries.a == ""', { queries = { b = "" } }))
   end)
 
   it("compares addresses and ports", function()
