@@ -21,9 +21,16 @@ local Coroutine = {
 }
 
 
+-- Resumes that are inside each other now: each takes C stack, which LuaJIT does not watch.
+local depth = 0
+local DEPTH_MAX = 190
+
+
 local function settle(co, ok, ...)
+  depth = depth - 1
   if ok and (...) == OP then
     raw_yield(OP)
+    depth = depth + 1
     return settle(co, raw_resume(co))
   end
   return ok, ...
@@ -34,6 +41,10 @@ function Coroutine.resume(co, ...)
   if light[co] then
     return false, "cannot resume running coroutine"
   end
+  if depth >= DEPTH_MAX then
+    return false, "C stack overflow"
+  end
+  depth = depth + 1
   return settle(co, raw_resume(co, ...))
 end
 
@@ -53,6 +64,10 @@ end
 function Coroutine.wrap(fn)
   local co = raw_create(fn)
   return function(...)
+    if depth >= DEPTH_MAX then
+      error("C stack overflow", 0)
+    end
+    depth = depth + 1
     return unwrap(settle(co, raw_resume(co, ...)))
   end
 end
