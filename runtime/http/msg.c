@@ -11,7 +11,7 @@ static int refuse(unsigned status, const char *text, const char **why)
 
 static void read_connection(kgw_msg_t *m)
 {
-    kgw_str_t conn = kgw_hdrs_joined(&m->hdrs, KGW_STR("Connection"));
+    kgw_str_t conn = m->connection = kgw_hdrs_joined(&m->hdrs, KGW_STR("Connection"));
     bool http10 = m->major == 1 && m->minor == 0;
     m->keep_alive = !http10;
     kgw_str_t item;

@@ -25,6 +25,7 @@ typedef struct {
     bool is_websocket;    /* Upgrade: websocket, with or without Connection: Upgrade */
     bool want_continue;   /* Expect: 100-continue */
     bool te_trailers;     /* TE contains trailers */
+    kgw_str_t connection; /* the Connection value as received (joined) */
     uint64_t length;      /* with KGW_FRAME_LENGTH */
     kgw_hdrs_t hdrs;
 } kgw_msg_t;
