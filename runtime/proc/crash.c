@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vm/co.h"
 
 static unsigned id;
 static char alt_stack[65536];
@@ -19,6 +20,13 @@ static void on_crash(int signo)
     int fd = kgw_log_fd();
     ssize_t rc = write(fd, text, (size_t)n);
     (void)rc;
+    if (kgw_req_now) {
+        const kgw_req_t *r = kgw_req_now;
+        int target_len = r->in.target.len > 200 ? 200 : (int)r->in.target.len;
+        n = snprintf(text, sizeof(text), "  at work on request %.32s in step %s, phase %x: %.*s %.*s\n", r->id_hex, kgw_step_name(r->step), kgw_cur.phase,
+                     r->in.method.len > 32 ? 32 : (int)r->in.method.len, r->in.method.ptr ? r->in.method.ptr : "", target_len, r->in.target.ptr ? r->in.target.ptr : "");
+        rc = write(fd, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+    }
     kgw_trace_dump(fd);
     void *frames[48];
     int cnt = backtrace(frames, 48);
