@@ -106,6 +106,33 @@ local function answer_from_cache(conf, answer, key, now)
 end
 
 
+-- Another node was told to forget something: "PLUGIN:KEY", or "PLUGIN:nil" for all of a plugin's answers.
+local function on_purge(data)
+  local plugin_id, cache_key = data:match("^([^:]*):(.*)$")
+  local plugin = plugin_id and kong.db.plugins:select({ id = plugin_id })
+  if not plugin then
+    return
+  end
+  local strategy = strategy_of(plugin.config)
+  local ok, err
+  if cache_key == "nil" then
+    ok, err = strategy:flush(true)
+  else
+    ok, err = strategy:purge(cache_key)
+  end
+  if not ok then
+    kong.log.err("failed to purge cache key '", cache_key, "': ", err)
+  end
+end
+
+
+function ProxyCache:init_worker()
+  if kong.configuration.database ~= "off" and kong.cluster_events then
+    kong.cluster_events:subscribe("proxy-cache:purge", on_purge)
+  end
+end
+
+
 function ProxyCache:access(conf)
   local directives = cache_control.parse(ngx.var.http_cache_control)
   if not rules.is_request_cacheable(conf, directives) then
