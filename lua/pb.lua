@@ -8,6 +8,7 @@ local error = error
 local io_open = io.open
 local pairs = pairs
 local pcall = pcall
+local select = select
 local type = type
 
 local Pb = { _VERSION = "0.5.1" }
@@ -28,6 +29,8 @@ local OPTIONS = {
   no_encode_default_values = function() encoder.encode_defaults = false end,
   enable_hooks = function() Pb.hooks_on = true end,
   disable_hooks = function() Pb.hooks_on = false end,
+  enable_enchooks = function() Pb.encode_hooks_on = true end,
+  disable_enchooks = function() Pb.encode_hooks_on = false end,
 }
 
 -- Just enough of descriptor.proto to read descriptors with.
@@ -214,20 +217,25 @@ function Pb.defaults(name)
 end
 
 
--- A function that gets every decoded message of that type and may return another value for it. Returns the one before.
-function Pb.hook(name, fn)
+-- Without a function (as opposed to with nil) nothing changes.
+local function set_hook(hooks, name, ...)
   local full = known(name).name
-  local before = decoder.hooks[full]
-  decoder.hooks[full] = fn
+  local before = hooks[full]
+  if select("#", ...) > 0 then
+    hooks[full] = (...)
+  end
   return before
 end
 
 
-function Pb.encode_hook(name, fn)
-  local full = known(name).name
-  local before = encoder.hooks[full]
-  encoder.hooks[full] = fn
-  return before
+-- A function that gets every decoded message of that type and may return another value for it. Returns the one before.
+function Pb.hook(name, ...)
+  return set_hook(decoder.hooks, name, ...)
+end
+
+
+function Pb.encode_hook(name, ...)
+  return set_hook(encoder.hooks, name, ...)
 end
 
 

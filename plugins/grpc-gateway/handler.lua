@@ -51,8 +51,8 @@ function GrpcGateway:access(conf)
     return refuse(err)
   end
   request.set_raw_body(body)
-  ngx.req.set_uri(translator.rewrite_path)
-  ngx.req.set_uri_args("")
+  request.set_path(translator.rewrite_path)
+  request.set_raw_query("")
   request.set_method("POST")
 end
 
@@ -60,6 +60,7 @@ end
 function GrpcGateway:header_filter()
   if kong.ctx.plugin.translator then
     kong.response.set_header("Content-Type", "application/json")
+    kong.response.clear_header("Content-Length")
   end
   local code = tonumber(ngx.header["grpc-status"])
   if code then

@@ -48,6 +48,7 @@ function GrpcWeb:header_filter()
   local translator = kong.ctx.plugin.translator
   if translator then
     kong.response.set_header("Content-Type", translator.mimetype)
+    kong.response.clear_header("Content-Length")
   end
 end
 

@@ -99,6 +99,9 @@ end
 -- Arguments and headers that let the gateway in. `has(kind, name)` says whether the client sent one itself.
 function llm.credentials(auth, model, provider, has)
   local headers, query = {}, provider.query and provider.query(model) or {}
+  if model.provider == "anthropic" then
+    headers["anthropic-version"] = model.options and model.options.anthropic_version
+  end
   if not auth then
     return headers, query
   end
@@ -108,9 +111,6 @@ function llm.credentials(auth, model, provider, has)
   local name = auth.param_name
   if name and auth.param_location == "query" and not (auth.allow_override and has("query", name)) then
     query[name] = auth.param_value
-  end
-  if model.provider == "anthropic" then
-    headers["anthropic-version"] = model.options and model.options.anthropic_version
   end
   return headers, query
 end
