@@ -105,27 +105,42 @@ local function probe(ring, address)
 end
 
 
-local function run_probe(premature, ring, address)
-  if premature then
-    return
-  end
-  local ok, err = pcall(probe, ring, address)
-  address.is_being_probed = nil
-  if not ok then
-    ngx.log(ngx.ERR, "[healthcheck] (", ring.name, ") probe of ", address.key, " failed: ", err)
+-- Takes addresses off the queue until it is empty.
+local function run_queue(premature, ring, queue)
+  while not premature do
+    local address = queue[queue.at]
+    if not address then
+      return
+    end
+    queue.at = queue.at + 1
+    local ok, err = pcall(probe, ring, address)
+    address.is_being_probed = nil
+    if not ok then
+      ngx.log(ngx.ERR, "[healthcheck] (", ring.name, ") probe of ", address.key, " failed: ", err)
+    end
   end
 end
 
 
+-- Sends a probe to every address of one state; as many at a time as the upstream's concurrency says.
 local function probe_all(ring, wanted_healthy)
+  local queue = { at = 1 }
   for i = 1, #ring.addresses do
     local address = ring.addresses[i]
     if address.is_healthy == wanted_healthy and address.weight > 0 and not address.is_being_probed then
       address.is_being_probed = true
-      local ok = ngx.timer.at(0, run_probe, ring, address)
-      if not ok then
-        address.is_being_probed = nil
-      end
+      queue[#queue + 1] = address
+    end
+  end
+  local started = 0
+  for _ = 1, min(#queue, setting(ring.checks.source, "concurrency", 10)) do
+    if ngx.timer.at(0, run_queue, ring, queue) then
+      started = started + 1
+    end
+  end
+  if started == 0 then
+    for i = 1, #queue do
+      queue[i].is_being_probed = nil
     end
   end
 end
@@ -190,7 +205,6 @@ end
 
 
 prober.request_text = request_text
-prober.tick_s = min(TICK_S, 1)
 
 
 return prober
