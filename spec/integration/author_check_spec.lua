@@ -83,7 +83,7 @@ describe("kgw plugin check", function()
     assert.equal(1, code)
     says(out, "handler.lua:2", "error: the handler has no VERSION", "VERSION = \"1.0.0\"")
     says(out, "handler.lua:2", "error: the handler has no PRIORITY", "PRIORITY = 1000")
-    _, out = check { ["handler.lua"] = "local H = {}\n" }
+    out = select(2, check { ["handler.lua"] = "local H = {}\n" })
     says(out, "handler.lua:1", "error: handler.lua returns nothing")
   end)
 
