@@ -35,6 +35,7 @@ void kgw_h1_next(kgw_h1_t *p, kgw_msg_t *msg, kgw_arena_t *arena)
     p->state = S_HEAD;
     p->status = 0;
     p->why = NULL;
+    p->culprit = KGW_STR_NULL;
     p->head_len = p->scanned = p->ext_bytes = p->line_len = 0;
     p->left = 0;
     p->line = NULL;
@@ -125,9 +126,10 @@ static bool is_plain_name(kgw_str_t name)
 static enum kgw_h1_event field(kgw_h1_t *p, kgw_hdrs_t *to, kgw_str_t line)
 {
     unsigned refuse = p->is_request ? 400 : 502;
-    if (line.len > p->limits->max_field) return fail(p, p->is_request ? 431 : 502, "header field is too long");
     size_t i = 0;
     while (i < line.len && is_token[(unsigned char)line.ptr[i]]) i++;
+    p->culprit = kgw_str(line.ptr, i < 64 ? i : 64);
+    if (line.len > p->limits->max_field) return fail(p, p->is_request ? 431 : 502, "header field is too long");
     if (i == 0 || i >= line.len || line.ptr[i] != ':') return fail(p, refuse, "invalid header name");
     kgw_str_t name = kgw_str(line.ptr, i), value = kgw_str_trim(kgw_str(line.ptr + i + 1, line.len - i - 1));
     for (size_t k = 0; k < value.len; k++) {
@@ -178,6 +180,7 @@ static enum kgw_h1_event parse_head(kgw_h1_t *p, const char *data, size_t len)
         if ((e = field(p, &p->msg->hdrs, line)) != KGW_H1_HEAD) return e;
     }
     p->head_len = (uint32_t)len;
+    p->culprit = KGW_STR_NULL;
     const char *why = NULL;
     int status = p->is_request ? kgw_msg_check_request(p->msg, &why) : kgw_msg_check_response(p->msg, p->request_method, p->upgrade_asked, &why);
     if (status) return fail(p, status > 0 ? (unsigned)status : 502, why);

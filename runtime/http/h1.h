@@ -34,6 +34,7 @@ typedef struct kgw_h1 {
     uint8_t state;           /* enum in h1.c */
     uint16_t status;         /* on ERROR, request role: 400, 413, 414, 417, 431, 501, 505 */
     const char *why;         /* on ERROR: static text */
+    kgw_str_t culprit;       /* on ERROR: name of the header field at fault, len 0 when none is; into the bytes given */
     uint32_t request_method; /* response role: method id of the request */
     kgw_msg_t *msg;
     kgw_arena_t *arena;

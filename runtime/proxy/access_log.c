@@ -116,19 +116,31 @@ static void add_header(kgw_req_t *r, kgw_str_t name)
     add("\"", 1);
 }
 
+/* Made once per second. */
+static void add_time(void)
+{
+    static char when[64];
+    static size_t when_len;
+    static time_t made_for;
+    time_t t = (time_t)(kgw_clock.wall_ms / 1000);
+    if (t != made_for) {
+        struct tm tm;
+        localtime_r(&t, &tm);
+        when_len = strftime(when, sizeof(when), " - - [%d/%b/%Y:%H:%M:%S %z] \"", &tm);
+        made_for = t;
+    }
+    add(when, when_len);
+}
+
 void kgw_access_log(kgw_req_t *r)
 {
     to = &logs[!r->is_internal_api ? KGW_ACCESS_PROXY : r->listener_kind == KGW_L_STATUS ? KGW_ACCESS_STATUS : KGW_ACCESS_ADMIN];
     if (to->fd < 0) return;
     if (to->len > FLUSH_AT) flush(to);
-    char text[128], when[64];
+    char text[128];
     size_t n = kgw_addr_ip(&r->client_addr, text);
     add(text, n);
-    time_t t = (time_t)(kgw_clock.wall_ms / 1000);
-    struct tm tm;
-    localtime_r(&t, &tm);
-    n = strftime(when, sizeof(when), " - - [%d/%b/%Y:%H:%M:%S %z] \"", &tm);
-    add(when, n);
+    add_time();
     add_escaped(r->in.method);
     add(" ", 1);
     add_escaped(r->in.target);
@@ -155,7 +167,10 @@ static size_t suffix(char *out, size_t max)
     kgw_hdr_t *host = kgw_hdrs_find_token(&r->in.hdrs, KGW_TOK_HOST);
     if (host) at += snprintf(out + at, max - (size_t)at, ", host: \"%.*s\"", host->value.len > 128 ? 128 : (int)host->value.len, host->value.ptr);
     if ((size_t)at < max) at += snprintf(out + at, max - (size_t)at, ", request_id: \"%.32s\"", r->id_hex);
-    return (size_t)at < max ? (size_t)at : max - 1;
+    size_t len = (size_t)at < max ? (size_t)at : max - 1;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f) out[i] = '?';
+    return len;
 }
 
 void kgw_access_log_init(void) { kgw_log_suffix = suffix; }

@@ -26,6 +26,7 @@ void kgw_conn_h1_init(kgw_conn_t *c)
 {
     c->ops = &h1_ops;
     c->body_done = true;
+    c->h1.status = 0; /* the parser itself is made ready by the first byte */
     kgw_list_init(&c->ready_node);
     kgw_timer_init(&c->timer, on_timer);
 }
@@ -77,7 +78,8 @@ static void refuse(kgw_conn_t *c, kgw_req_t *r, unsigned status, const char *why
     r->err_why = why;
     if (!r->path.ptr) r->path = KGW_STR("/");
     if (!r->uri.path.ptr) r->uri.path = KGW_STR("/");
-    KGW_LOG(KGW_LOG_INFO, "client sent an invalid request (%u): %s", status, why ? why : "");
+    kgw_str_t name = c->h1.status ? c->h1.culprit : KGW_STR_NULL;
+    KGW_LOG(KGW_LOG_INFO, "client sent an invalid request (%u): %s%s%.*s", status, why ? why : "", name.len ? ": " : "", (int)name.len, name.len ? name.ptr : "");
     start_req(c, r);
 }
 
