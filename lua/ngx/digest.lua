@@ -21,6 +21,16 @@ local out_len = ffi.new("unsigned int[1]")
 local Evp = {}
 
 
+-- The native state of an object; raises for anything else.
+local function ctx_of(self)
+  local ctx = type(self) == "table" and rawget(self, "_ctx")
+  if type(ctx) ~= "cdata" then
+    error("bad 'self' argument: digest object expected", 3)
+  end
+  return ctx
+end
+
+
 -- A class whose objects compute the digest of that name: new(), update(text), final() -> bytes, reset().
 function Evp.class(name)
   local kind = C.EVP_get_digestbyname(name)
@@ -40,18 +50,24 @@ function Evp.class(name)
   end
 
   function Class:update(text, len)
-    return C.EVP_DigestUpdate(self._ctx, text, len or #text) == 1
+    local ctx = ctx_of(self)
+    text = tostring(text)
+    local n = tonumber(len)
+    if not n or n < 0 or n > #text then
+      n = #text
+    end
+    return C.EVP_DigestUpdate(ctx, text, n) == 1
   end
 
   function Class:final()
-    if C.EVP_DigestFinal_ex(self._ctx, out, out_len) ~= 1 then
+    if C.EVP_DigestFinal_ex(ctx_of(self), out, out_len) ~= 1 then
       return nil
     end
     return ffi.string(out, out_len[0])
   end
 
   function Class:reset()
-    return C.EVP_DigestInit_ex(self._ctx, kind, nil) == 1
+    return C.EVP_DigestInit_ex(ctx_of(self), kind, nil) == 1
   end
 
   return Class

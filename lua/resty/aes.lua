@@ -114,6 +114,9 @@ end
 -- Sets the cipher, then, for GCM, the length of the vector, then key and vector.
 local function start(self, init)
   local ctx = self.ctx
+  if type(ctx) ~= "cdata" then
+    error("bad 'self' argument: cipher object expected", 3)
+  end
   if init(ctx, self.method, nil, nil, nil) ~= 1 then
     return nil
   end

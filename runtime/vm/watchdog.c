@@ -206,15 +206,19 @@ static void on_step(int sig, siginfo_t *info, void *context)
     (void)info;
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     uintptr_t pc = (uintptr_t)regs[REG_RIP], to = 0;
-    if (is_compiled(pc)) to = way_out(pc);
+    bool is_in = is_compiled(pc);
+    if (is_in) to = way_out(pc);
     if (to) regs[REG_RIP] = (greg_t)to;
-    if (to || !seen.is_hooked || ++walk.steps > STEPS_MAX) regs[REG_EFL] &= ~(greg_t)0x100;
+    /* Not into functions that compiled code calls: they may block the signal that stepping needs. */
+    if (to || !is_in || !seen.is_hooked || ++walk.steps > STEPS_MAX) regs[REG_EFL] &= ~(greg_t)0x100;
 }
 
 static void begin_steps(void *context)
 {
+    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    if (!is_compiled((uintptr_t)regs[REG_RIP])) return; /* another tick will meet it there */
     memset(&walk, 0, sizeof(walk));
-    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= 0x100;
+    regs[REG_EFL] |= 0x100;
 }
 
 static int prepare_steps(void)
