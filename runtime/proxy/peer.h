@@ -52,6 +52,9 @@ void kgw_upstream_on_fail(kgw_req_t *r, enum kgw_outcome why, const char *text);
 
 /* pool.c */
 kgw_pool_t *kgw_pool_find(kgw_str_t key, bool make);
+/* A new peer names p; a closed one does no longer (p may be gone afterwards). */
+void kgw_pool_join(kgw_pool_t *p);
+void kgw_pool_leave(kgw_pool_t *p);
 kgw_peer_t *kgw_pool_get(kgw_pool_t *p);
 /* Takes ownership; evicts the oldest when the pool is full. */
 void kgw_pool_put(kgw_pool_t *p, kgw_peer_t *peer);

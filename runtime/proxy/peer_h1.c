@@ -137,6 +137,7 @@ static void on_closed(kgw_io_t *io)
 {
     kgw_peer_t *p = container_of(io, kgw_peer_t, io);
     if (p->in) kgw_block_unref(p->in);
+    if (p->pool) kgw_pool_leave(p->pool);
     kgw_freelist_put(&peers, p);
 }
 
@@ -165,6 +166,7 @@ int kgw_peer_lease(kgw_req_t *r)
     kgw_timer_init(&p->timer, on_idle_timeout);
     p->req = r;
     p->pool = pool;
+    if (pool) kgw_pool_join(pool);
     p->idle_ms = t->keepalive_idle_ms;
     p->max_requests = t->keepalive_max;
     p->is_tls = t->is_tls;

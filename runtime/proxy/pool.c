@@ -17,6 +17,7 @@ struct kgw_pool {
     kgw_pool_t *next; /* in its bucket */
     uint32_t hash;
     unsigned idle_cnt;
+    unsigned peer_cnt; /* peers that name it, leased ones too: the last one takes it along */
     kgw_list_t idle; /* newest first */
     size_t key_len;
     char key[];
@@ -35,12 +36,23 @@ kgw_pool_t *kgw_pool_find(kgw_str_t key, bool make)
     kgw_pool_t *p = kgw_malloc(sizeof(*p) + key.len);
     p->next = *at;
     p->hash = hash;
-    p->idle_cnt = 0;
+    p->idle_cnt = p->peer_cnt = 0;
     kgw_list_init(&p->idle);
     p->key_len = key.len;
     memcpy(p->key, key.ptr, key.len);
     *at = p;
     return p;
+}
+
+void kgw_pool_join(kgw_pool_t *p) { p->peer_cnt++; }
+
+void kgw_pool_leave(kgw_pool_t *p)
+{
+    if (--p->peer_cnt) return;
+    kgw_pool_t **at = &buckets[p->hash % POOL_BUCKETS];
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+    kgw_free(p);
 }
 
 kgw_peer_t *kgw_pool_get(kgw_pool_t *p)
