@@ -25,6 +25,8 @@ typedef struct {
     size_t str_len;
 } parser_t;
 
+#define BUFFER_KEPT (1u << 20)
+
 /* Strings with escapes are put together here, one at a time. */
 static char *unescaped;
 static size_t unescaped_cap;
@@ -299,5 +301,10 @@ int kgw_json_decode(lua_State *L)
     next(&p);
     if (p.token == T_END && p.p != p.end) fail_token(&p, "invalid token", p.p); /* a zero byte */
     if (p.token != T_END) fail(&p, "the end");
+    if (unescaped_cap > BUFFER_KEPT) {
+        kgw_free(unescaped);
+        unescaped = NULL;
+        unescaped_cap = 0;
+    }
     return 1;
 }
