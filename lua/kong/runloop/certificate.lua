@@ -98,6 +98,13 @@ local function certificate_for(name)
 end
 
 
+-- The configured certificate for a server name, or nil. For plugins that bring certificates of their own.
+function certificate.find(name)
+  ssl = ssl or require "ngx.ssl"
+  return certificate_for(name) or nil
+end
+
+
 local function present(found)
   ssl.clear_certs()
   local ok, err = ssl.set_cert(found.cert)
