@@ -5,12 +5,18 @@ local cookie = require "resty.session.cookie"
 local rand = require "resty.openssl.rand"
 local to_hex = require("resty.string").to_hex
 
-local add_header = require("ngx.resp").add_header
 local ngx = ngx
+local find = string.find
 local floor = math.floor
+local match = string.match
+local sub = string.sub
+local tonumber = tonumber
+local type = type
 
-local session = {}
-session.__index = session
+local session = { _VERSION = "4.0.5" }
+-- Methods of the sessions.
+local Session = {}
+Session.__index = Session
 
 -- A session in use gets a new cookie once a minute, and when three quarters of its rolling time are over.
 local TOUCH_S = 60
@@ -69,7 +75,7 @@ end
 
 -- Fields of state: id, subject, data, created_at (login), rolled_at (cookie), used_at.
 local function new(conf)
-  return setmetatable({ conf = conf, state = { id = to_hex(rand.bytes(16)) } }, session)
+  return setmetatable({ conf = conf, state = { id = to_hex(rand.bytes(16)), data = {} } }, Session)
 end
 
 
@@ -79,7 +85,7 @@ local function left(since, limit, now)
 end
 
 
-function session:timeouts(now)
+function Session:timeouts(now)
   local conf, state = self.conf, self.state
   return left(state.used_at, conf.idling_timeout, now), left(state.rolled_at, conf.rolling_timeout, now),
          left(state.created_at, conf.absolute_timeout, now)
@@ -92,12 +98,78 @@ local function is_over(self, now)
 end
 
 
-local function read(conf, name)
+local function of_request(name)
   local value = ngx.var["cookie_" .. name]
-  if not value or value == "" then
+  return value ~= "" and value or nil
+end
+
+
+-- Into how many cookies the client's session is cut.
+local function pieces_of(name)
+  local value = of_request(name)
+  return value and tonumber(match(value, "^(%d)%.")) or 1
+end
+
+
+local function read(conf, name)
+  local value = of_request(name)
+  if not value then
     return nil, "missing session cookie"
   end
+  local n = pieces_of(name)
+  value = match(value, "^%d%.(.*)$") or value
+  for i = 2, n do
+    local more = of_request(name .. i)
+    if not more then
+      return nil, "missing session cookie"
+    end
+    value = value .. more
+  end
   return cookie.open(conf, name, value)
+end
+
+
+-- One Set-Cookie of a name: a later one takes the place of an earlier one.
+local function set_cookie(conf, name, value, max_age)
+  local line = cookie.header(conf, name, value, max_age)
+  local lines = ngx.header["Set-Cookie"]
+  if not lines then
+    ngx.header["Set-Cookie"] = line
+    return
+  end
+  local kept = {}
+  for _, other in ipairs(type(lines) == "table" and lines or { lines }) do
+    if find(other, name .. "=", 1, true) ~= 1 then
+      kept[#kept + 1] = other
+    end
+  end
+  kept[#kept + 1] = line
+  ngx.header["Set-Cookie"] = kept
+end
+
+
+local function drop(conf, name, from)
+  for i = from, pieces_of(name) do
+    set_cookie(conf, i == 1 and name or name .. i, "", 0)
+  end
+end
+
+
+-- Cookies hold no more than some bytes each: a longer value goes over name, name2, ... with their number in front.
+local function set_cookies(conf, name, value, max_age)
+  local n = math.ceil(#value / cookie.PIECE)
+  if n > cookie.MAX_PIECES then
+    return nil, "the session does not fit into cookies"
+  end
+  for i = 1, n do
+    local piece = sub(value, (i - 1) * cookie.PIECE + 1, i * cookie.PIECE)
+    if i == 1 and n > 1 then
+      piece = n .. "." .. piece
+    end
+    set_cookie(conf, i == 1 and name or name .. i, piece, max_age)
+  end
+  drop(conf, name, n + 1)
+  return true
 end
 
 
@@ -113,7 +185,7 @@ local function from_remember(conf, now)
     return nil, "session is over"
   end
   local self = new(conf)
-  self.state.subject, self.state.data = state.subject, state.data
+  self.state.subject, self.state.data = state.subject, state.data or {}
   self.state.created_at, self.remembered_at = now, state.created_at
   return self
 end
@@ -126,6 +198,7 @@ function session.open(options)
   local self = new(conf)
   local state, err = read(conf, conf.cookie_name)
   if state then
+    state.data = state.data or {}
     self.state = state
     if not is_over(self, now) then
       return self, nil, true
@@ -162,7 +235,7 @@ end
 
 
 -- Opens the session and makes the client forget it: true | nil, err.
-function session.logout_client(options)
+function session.logout(options)
   local self, err, is_there = session.open(options)
   if not is_there then
     return nil, err
@@ -171,41 +244,68 @@ function session.logout_client(options)
 end
 
 
-function session:get_data()
+session.destroy = session.logout
+
+
+-- Reads the client's session into this one: true | nil, err.
+function Session:open()
+  local opened, err, is_there = session.open(self.conf)
+  self.state = opened.state
+  return is_there or nil, err
+end
+
+
+-- The live table of the session's values.
+
+
+function Session:get_data()
   return self.state.data
 end
 
 
 -- One value of the data.
-function session:get(key)
-  local data = self.state.data
-  return data and data[key]
+function Session:get(key)
+  return self.state.data[key]
 end
 
 
-function session:set(key, value)
-  local state = self.state
-  state.data = state.data or {}
-  state.data[key] = value
+function Session:set(key, value)
+  self.state.data[key] = value
 end
 
 
-function session:get_subject()
+function Session:get_subject()
   return self.state.subject
 end
 
 
-function session:get_audience()
+function Session:get_audience()
   return self.conf.audience
 end
 
 
-function session:set_data(data)
-  self.state.data = data
+function Session:set_data(data)
+  self.state.data = data or {}
 end
 
 
-function session:set_subject(subject)
+-- Sessions of one audience are not read by another.
+function Session:set_audience(audience)
+  self.conf = setmetatable({ audience = audience }, { __index = self.conf })
+end
+
+
+function Session:get_remember()
+  return self.conf.remember == true
+end
+
+
+function Session:set_remember(value)
+  self.conf = setmetatable({ remember = value == true }, { __index = self.conf })
+end
+
+
+function Session:set_subject(subject)
   self.state.subject = subject
 end
 
@@ -219,7 +319,11 @@ local function write(self, now)
   if not value then
     return nil, err
   end
-  add_header("Set-Cookie", cookie.header(conf, conf.cookie_name, value))
+  local ok
+  ok, err = set_cookies(conf, conf.cookie_name, value)
+  if not ok then
+    return nil, err
+  end
   if conf.remember then
     local lasting = { subject = state.subject, data = state.data, created_at = self.remembered_at or state.created_at,
                       rolled_at = now }
@@ -227,15 +331,14 @@ local function write(self, now)
     if not value then
       return nil, err
     end
-    add_header("Set-Cookie", cookie.header(conf, conf.remember_cookie_name, value,
-                                                         floor(conf.remember_rolling_timeout)))
+    return set_cookies(conf, conf.remember_cookie_name, value, floor(conf.remember_rolling_timeout))
   end
   return true
 end
 
 
 -- Sends the session to the client: true | nil, err.
-function session:save()
+function Session:save()
   local now = ngx.time()
   local state = self.state
   state.created_at = state.created_at or now
@@ -245,7 +348,7 @@ end
 
 
 -- Renews the cookie when it is time to.
-function session:refresh()
+function Session:refresh()
   local now = ngx.time()
   local conf, state = self.conf, self.state
   if conf.rolling_timeout and conf.rolling_timeout > 0
@@ -261,24 +364,58 @@ end
 
 
 -- Makes the client forget its cookies.
-function session:logout()
+function Session:logout()
   local conf = self.conf
-  add_header("Set-Cookie", cookie.header(conf, conf.cookie_name, "", 0))
-  if conf.remember and ngx.var["cookie_" .. conf.remember_cookie_name] then
-    add_header("Set-Cookie", cookie.header(conf, conf.remember_cookie_name, "", 0))
+  drop(conf, conf.cookie_name, 2)
+  set_cookie(conf, conf.cookie_name, "", 0)
+  if conf.remember and of_request(conf.remember_cookie_name) then
+    drop(conf, conf.remember_cookie_name, 1)
   end
   return true
 end
 
 
-session.destroy = session.logout
-session.close = function()
+Session.destroy = Session.logout
+
+
+function Session:close()
+  self.is_closed = true
   return true
 end
 
 
+-- Notes that the session is in use.
+function Session:touch()
+  local now = ngx.time()
+  self.state.used_at = now
+  return write(self, now)
+end
+
+
+-- The upstream does not see the session's cookies.
+function Session:clear_request_cookie()
+  local text = ngx.var.http_cookie
+  if not text or text == "" then
+    return
+  end
+  local names = { [self.conf.cookie_name] = true, [self.conf.remember_cookie_name] = true }
+  local kept = {}
+  for pair in text:gmatch("[^;]+") do
+    local name = match(pair, "^%s*([^=]-)%s*=")
+    if not name or not (names[name] or names[match(name, "^(.-)%d?$")]) then
+      kept[#kept + 1] = match(pair, "^%s*(.-)%s*$")
+    end
+  end
+  if #kept == 0 then
+    ngx.req.clear_header("Cookie")
+  else
+    ngx.req.set_header("Cookie", table.concat(kept, "; "))
+  end
+end
+
+
 -- "id", "subject", "timeout", ...
-function session:get_property(name)
+function Session:get_property(name)
   return self:value_of(name)
 end
 
@@ -295,7 +432,7 @@ local function smallest(a, b, c)
 end
 
 
-function session:value_of(what)
+function Session:value_of(what)
   local idling, rolling, absolute = self:timeouts(ngx.time())
   if what == "id" then
     return self.state.id
@@ -329,19 +466,19 @@ local function each_header(self, names, set)
 end
 
 
-function session:set_request_headers()
+function Session:set_request_headers()
   each_header(self, self.conf.request_headers, ngx.req.set_header)
 end
 
 
-function session:set_response_headers()
+function Session:set_response_headers()
   each_header(self, self.conf.response_headers, function(name, value)
     ngx.header[name] = value
   end)
 end
 
 
-function session:set_headers()
+function Session:set_headers()
   self:set_request_headers()
   self:set_response_headers()
 end

@@ -1,5 +1,5 @@
 -- Session cookies: AES-256-GCM over JSON, with a key derived from the secret, in base64url.
--- Used by resty.session. A cookie is bound to its name and audience; it holds no more than what is in it.
+-- Used by resty.session. A cookie is bound to its name and audience; it holds all of the session.
 local cipher = require "resty.openssl.cipher"
 local cjson = require "cjson.safe"
 local digest = require "resty.openssl.digest"
@@ -8,11 +8,11 @@ local rand = require "resty.openssl.rand"
 local ngx = ngx
 local concat = table.concat
 
-local cookie = {}
+-- Bytes of a value in one cookie (browsers keep 4096 with name and attributes), and cookies for one value.
+local cookie = { PIECE = 3800, MAX_PIECES = 9 }
 
 local NONCE_LEN, TAG_LEN = 12, 16
 local MIN_LEN = NONCE_LEN + TAG_LEN
-local MAX_COOKIE = 4096
 local ONE_DAY_IN_1970 = "Thu, 01 Jan 1970 00:00:01 GMT"
 
 
@@ -47,11 +47,7 @@ function cookie.seal(conf, name, data)
   if not sealed then
     return nil, err
   end
-  local value = encode_base64(nonce .. aes:get_aead_tag(TAG_LEN) .. sealed)
-  if #value > MAX_COOKIE then
-    return nil, "the session does not fit into a cookie"
-  end
-  return value
+  return encode_base64(nonce .. aes:get_aead_tag(TAG_LEN) .. sealed)
 end
 
 
