@@ -382,6 +382,12 @@ void kgw_io_set_nodelay(kgw_io_t *io)
     if (io->fd >= 0) setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
+bool kgw_io_is_quiet(const kgw_io_t *io)
+{
+    char byte;
+    return recv(io->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
 const kgw_addr_t *kgw_io_local(kgw_io_t *io)
 {
     static kgw_addr_t addr;

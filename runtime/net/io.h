@@ -94,6 +94,8 @@ void kgw_io_close_after_flush(kgw_io_t *io);
 /* Sends what is queued, then ends our sending side; the io stays readable. */
 void kgw_io_shutdown(kgw_io_t *io);
 void kgw_io_set_nodelay(kgw_io_t *io);
+/* Asks the kernel: the connection is open and nothing unread waits on it. One system call. */
+bool kgw_io_is_quiet(const kgw_io_t *io);
 /* Our end of the connection; valid until the next call. */
 const kgw_addr_t *kgw_io_local(kgw_io_t *io);
 

@@ -147,11 +147,21 @@ static void on_idle_timeout(kgw_timer_t *t) { close_idle(container_of(t, kgw_pee
 
 /* Leasing ------------------------------------------------------------------------------------------- */
 
+/* A pooled connection. A request that must not be sent twice gets one only when the upstream has not closed it, which the loop may
+ * not have heard yet. */
+static kgw_peer_t *reuse(kgw_req_t *r, kgw_pool_t *pool)
+{
+    bool once = r->in.method_id & (KGW_M_POST | KGW_M_LOCK | KGW_M_PATCH);
+    kgw_peer_t *p;
+    while ((p = kgw_pool_get(pool)) != NULL && once && !kgw_io_is_quiet(&p->io)) kgw_io_close(&p->io);
+    return p;
+}
+
 int kgw_peer_lease(kgw_req_t *r)
 {
     kgw_target_t *t = &r->target;
     kgw_pool_t *pool = t->pool_key.len ? kgw_pool_find(t->pool_key, true) : NULL;
-    kgw_peer_t *p = pool && !r->is_stale_retry ? kgw_pool_get(pool) : NULL;
+    kgw_peer_t *p = pool && !r->is_stale_retry ? reuse(r, pool) : NULL;
     if (p) {
         p->req = r;
         r->peer = p;
