@@ -29,7 +29,7 @@ end
 
 local function disable_http2_alpn()
   check_phase(PHASES.client_hello)
-  return require("ngx.ssl").disable_http2_alpn()
+  return nil, "HTTP/2 cannot be switched off for a single connection"
 end
 
 
