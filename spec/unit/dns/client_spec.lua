@@ -99,6 +99,34 @@ describe("kong.dns", function()
     assert.equal(1, asked["n.test:A"])
   end)
 
+  it("keeps an old answer while the servers are in trouble", function()
+    local answers = { ["x.test:A"] = { a("10.0.0.1", 0) } }
+    local asked = serve(answers)
+    assert.equal("10.0.0.1", (dns.toip("x.test", 80)))
+    answers["x.test:A"], answers["x.test:SRV"] = 2, 2
+    for _ = 1, 5 do
+      assert.equal("10.0.0.1", (dns.toip("x.test", 80)))
+      ngx.sleep(0)
+    end
+    assert.is_true(asked["x.test:A"] >= 2)
+  end)
+
+  it("takes a new address when the old answer's time is over", function()
+    local answers = { ["x.test:A"] = { a("10.0.0.1", 0) } }
+    serve(answers)
+    assert.equal("10.0.0.1", (dns.toip("x.test", 80)))
+    answers["x.test:A"] = { a("10.0.0.2", 60) }
+    local ip
+    for _ = 1, 100 do
+      ip = dns.toip("x.test", 80)
+      if ip == "10.0.0.2" then
+        break
+      end
+      ngx.sleep(0.005)
+    end
+    assert.equal("10.0.0.2", ip)
+  end)
+
   it("tells what it tried", function()
     serve({})
     local _, err, tried = dns.toip("e.test", 80)
