@@ -20,6 +20,7 @@ local SILENT = {
   keepalive_timeout = true, client_header_timeout = true, client_body_timeout = true, send_timeout = true,
   large_client_header_buffers = true, client_header_buffer_size = true, set_real_ip_from = true, add_header = true,
   env = true, pcre_jit = true, ssl_ciphers = true, ssl_conf_command = true, log_format = true, access_log = true,
+  lua_capture_error_log = true,
 }
 
 
@@ -156,6 +157,11 @@ local function limits(http, proxy, admin, remark)
   set("max_field", size)
   set("max_head", (values.size(proxy.client_header_buffer_size) or 1024) + size * (tonumber(count) or 4))
   C.kgw_ffi_re_match_limit(tonumber(http.lua_regex_match_limit) or 100000)
+  local kept = http.lua_capture_error_log
+  local bytes = kept and values.size(kept)
+  if kept and (not bytes or C.kgw_ffi_log_ring_open(bytes) ~= 0) then
+    remark(("lua_capture_error_log: '%s' is not a size that can be had, nothing is captured"):format(kept))
+  end
 end
 
 

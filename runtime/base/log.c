@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_ring.h"
 
 #define LINE_MAX_LEN 4096
 #define TRACE_LEN 512
@@ -76,6 +77,7 @@ void kgw_log_write(int level, const char *ptr, size_t len)
     memcpy(line + n, ptr, len);
     n += len;
     if (kgw_log_suffix) n += kgw_log_suffix(line + n, sizeof(line) - n - 1);
+    kgw_log_ring_add(level, (double)(kgw_clock.wall_ms ? kgw_clock.wall_ms : (uint64_t)t * 1000) / 1000.0, line, n);
     line[n++] = '\n';
     ssize_t rc = -1;
     struct pollfd p = {.fd = log_fd, .events = POLLOUT};

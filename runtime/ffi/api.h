@@ -22,6 +22,9 @@ void kgw_ffi_hooked_phases(uint32_t mask);
 void kgw_ffi_conn_stats(uint64_t *out);
 void kgw_ffi_log(int level, const char *ptr, size_t len);
 int kgw_ffi_log_level(int level);
+int kgw_ffi_log_ring_open(size_t bytes);
+int kgw_ffi_log_ring_level(int level);
+long kgw_ffi_log_ring_take(char *out, size_t max, int *level, double *time);
 
 /* time */
 double kgw_ffi_now(void);

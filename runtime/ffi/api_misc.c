@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_ring.h"
 #include "base/rand.h"
 #include "base/settings.h"
 #include "base/str.h"
@@ -50,6 +51,17 @@ int kgw_ffi_log_level(int level)
     if (level >= 0) kgw_log_level = level;
     return before;
 }
+
+int kgw_ffi_log_ring_open(size_t bytes) { return kgw_log_ring_open(bytes); }
+
+int kgw_ffi_log_ring_level(int level)
+{
+    if (!kgw_log_ring_is_open()) return KGW_DECLINED;
+    if (level >= 0) kgw_log_ring_level(level);
+    return KGW_OK;
+}
+
+long kgw_ffi_log_ring_take(char *out, size_t max, int *level, double *time) { return out && level && time ? kgw_log_ring_take(out, max, level, time) : -1; }
 
 double kgw_ffi_now(void)
 {
