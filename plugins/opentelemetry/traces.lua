@@ -89,7 +89,8 @@ function traces.header_filter(conf)
   if not name then
     return
   end
-  local root = kong.tracing.get_root_span()
+  local spans = ngx.ctx.KONG_SPANS
+  local root = spans and spans[1]
   local trace_id = tracing_context.get_raw_trace_id() or root and root.trace_id
   if trace_id then
     kong.response.add_header(name, to_hex(trace_id))

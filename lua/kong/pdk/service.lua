@@ -113,7 +113,7 @@ function service.set_tls_cert_key(chain, key)
   local options = tls_options()
   options.chain = chain
   options.key = key
-  return true
+  return true, nil
 end
 
 

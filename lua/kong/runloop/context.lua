@@ -16,6 +16,8 @@ local try_get = proxy.try_get
 local context = {}
 
 local PHASE_ACCESS = 0x20
+-- Outcome of a try that brought a response (enum kgw_outcome).
+local ANSWERED = 1
 -- Phases that come after the upstream was asked.
 local AFTER = { [0x80] = true, [0x200] = true, [0x400] = true, [0x2000] = true }
 
@@ -77,12 +79,15 @@ local function add_tries(ctx, data)
   local started_at = ctx.KONG_PROCESSING_START + (latency(0) or 0)
   local n = proxy.tries()
   for i = 1, n do
-    local ip, port = try_get(i - 1)
+    local ip, port, status, outcome = try_get(i - 1)
     if ip then
       data.ip, data.port, data.hostname = ip, port, data.host
       data.tries[#data.tries + 1] = {
         ip = ip, port = port, balancer_start = floor(started_at), balancer_start_ns = started_at * 1e6,
         balancer_latency = 0, balancer_latency_ns = 0,
+        -- Another try followed.
+        state = i < n and (outcome == ANSWERED and "next" or "failed") or nil,
+        code = i < n and status or nil,
       }
     end
   end
