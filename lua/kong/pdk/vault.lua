@@ -259,21 +259,47 @@ function vault.warmup(input)
 end
 
 
+-- Called after values have changed; kong.runloop puts them into the plugins' configurations.
+local listener
+
+
+function vault._on_rotation(fn)
+  listener = fn
+end
+
+
 -- Fetches anew what expires before the next turn.
 local function rotate()
   local horizon = now() + ROTATION_S
+  local due, has_changed = {}, false
   for reference, entry in pairs(cache) do
     if entry.expires_at ~= 0 and entry.expires_at < horizon then
-      local ok, err = pcall(get, reference, true)
-      if not ok then
-        kong.log.err("rotating secrets failed (", err, ")")
-      end
+      due[reference] = entry.value or false
     end
+  end
+  for reference, before in pairs(due) do
+    local ok, value = pcall(get, reference, true)
+    if not ok then
+      kong.log.err("rotating secrets failed (", value, ")")
+    elseif value and value ~= before then
+      has_changed = true
+    end
+  end
+  if has_changed and listener then
+    listener()
   end
 end
 
 
+-- Values of environment variables stay what they are; other back ends are asked again before their ttl is over.
 function vault.init_worker()
+  local has_others = false
+  for name in pairs(kong.configuration.loaded_vaults or {}) do
+    has_others = has_others or name ~= "env"
+  end
+  if not has_others then
+    return
+  end
   local ok, err = kong.timer:named_every("secret-rotation", ROTATION_S, rotate)
   if not ok then
     kong.log.err("could not schedule timer to rotate vault secret references: ", err)

@@ -228,8 +228,20 @@ local function start_writer()
 end
 
 
+-- Puts secrets that changed into the configurations in use.
+local function refresh_secrets()
+  for _, list in pairs(state.iterator.configs) do
+    for i = 1, #list do
+      kong.vault.update(list[i])
+    end
+  end
+end
+
+
 function builder.start_worker()
   global.start_worker(kong)
+  kong.vault._on_rotation(refresh_secrets)
+  kong.vault.init_worker()
   require("kong.balancer").start_worker()
   if kong.db.writer then
     start_writer()
