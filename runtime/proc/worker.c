@@ -33,7 +33,7 @@ static unsigned listener_cnt;
 static uv_signal_t signals[3];
 static kgw_timer_t drain_timer;
 static uint64_t drain_began_ms, drain_deadline_ms, accept_deadline_ms;
-static bool is_draining;
+static bool is_draining, is_ending; /* ending: the whole gateway, so that readiness is still told */
 static kgw_conf_t *conf;
 static kgw_vm_t *vm;
 
@@ -56,7 +56,7 @@ static void check_drained(kgw_timer_t *t)
 static void stop_accepting(bool takes_queue)
 {
     for (unsigned i = 0; i < listener_cnt; i++)
-        if (listeners[i].kind == KGW_L_PROXY) kgw_listener_stop(&listeners[i], takes_queue);
+        if (listeners[i].kind == KGW_L_PROXY || !is_ending) kgw_listener_stop(&listeners[i], takes_queue);
     kgw_vm_exiting(vm, true);
     kgw_timer_init(&drain_timer, check_drained);
     kgw_timer_start(&loop, &drain_timer, 1);
@@ -75,8 +75,12 @@ static void check_quiet(kgw_timer_t *t)
 /* SIGQUIT: another generation serves the sockets from now on. SIGTERM: the gateway ends. */
 static void drain(bool is_end)
 {
-    if (is_draining) return;
+    if (is_draining) {
+        is_ending |= is_end;
+        return;
+    }
     is_draining = true;
+    is_ending = is_end;
     KGW_LOG(KGW_LOG_NOTICE, "worker is draining");
     drain_began_ms = kgw_clock.mono_ms;
     drain_deadline_ms = drain_began_ms + conf->shutdown_ms;
@@ -99,7 +103,7 @@ static void on_signal(uv_signal_t *s, int signo)
         kgw_access_log_reopen();
         return;
     }
-    if (is_draining && signo == SIGTERM) { /* the second one is fast */
+    if (is_ending && signo == SIGTERM) { /* the second one is fast */
         kgw_conn_close_all();
         kgw_loop_stop(&loop);
         return;

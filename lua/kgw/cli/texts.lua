@@ -27,10 +27,10 @@ The available commands are:
  vault
  version
 
-For authors of plugins:
- dev
- plugin
- test
+For authors of plugins (each with --help):
+ plugin new, plugin check   begin a plugin; look through one
+ test                       run its specs
+ dev                        a gateway that follows the files being edited
 
 Also: run FILE (a Lua file on the event loop), busted PATH... (specs), docker-start.
 

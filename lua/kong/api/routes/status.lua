@@ -77,7 +77,7 @@ local draining = "kong:draining"
 
 -- nil when traffic may come, else why not.
 local function not_ready()
-  if ngx.shared.kong:get(draining) then
+  if ngx.shared.kong:get(draining) or ngx.worker.exiting() then
     return "draining"
   end
   local conf = kong.configuration
