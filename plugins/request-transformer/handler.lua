@@ -152,37 +152,55 @@ local function copy_query(args)
 end
 
 
+-- What each kind of change does to the arguments; the functions stand here so that requests make no closures.
+local function remove_argument(query, name)
+  query[name] = nil
+end
+
+
+local function rename_argument(query, name, new_name)
+  if query[name] and new_name and name ~= new_name then
+    query[name], query[new_name] = nil, query[name]
+  end
+end
+
+
+local function replace_argument(query, name, value)
+  if query[name] then
+    query[name] = value
+  end
+end
+
+
+local function add_argument(query, name, value)
+  query[name] = query[name] or value
+end
+
+
+local function append_argument(query, name, value)
+  query[name] = body.appended(query[name], value)
+end
+
+
+local function change(query, list, view, fn)
+  local entries = pairs_list.of(list)
+  for i = 1, entries.n do
+    local value = entries.values[i]
+    fn(query, entries.names[i], value and template.render(value, view))
+  end
+end
+
+
 local function transform_query(conf, view)
   if not has_any(conf, "querystring") then
     return
   end
   local query = copy_query(view.query_params)
-  local function each(list, fn)
-    local entries = pairs_list.of(list)
-    for i = 1, entries.n do
-      local value = entries.values[i]
-      fn(entries.names[i], value and template.render(value, view))
-    end
-  end
-  each(conf.remove.querystring, function(name)
-    query[name] = nil
-  end)
-  each(conf.rename.querystring, function(name, new_name)
-    if query[name] and new_name and name ~= new_name then
-      query[name], query[new_name] = nil, query[name]
-    end
-  end)
-  each(conf.replace.querystring, function(name, value)
-    if query[name] then
-      query[name] = value
-    end
-  end)
-  each(conf.add.querystring, function(name, value)
-    query[name] = query[name] or value
-  end)
-  each(conf.append.querystring, function(name, value)
-    query[name] = body.appended(query[name], value)
-  end)
+  change(query, conf.remove.querystring, view, remove_argument)
+  change(query, conf.rename.querystring, view, rename_argument)
+  change(query, conf.replace.querystring, view, replace_argument)
+  change(query, conf.add.querystring, view, add_argument)
+  change(query, conf.append.querystring, view, append_argument)
   kong.service.request.set_query(query)
 end
 
