@@ -107,6 +107,36 @@ describe("a node", function()
     assert.is_nil(node:pid())
   end)
 
+  it("finishes what runs when it is told to end, and is not ready any more", function()
+    local node = kgw.new({ untrusted_lua = "on" }, [[
+_format_version: "3.0"
+routes:
+- name: r
+  paths: [/r]
+  plugins:
+  - name: pre-function
+    config: {access: ["kong.log.err('begun') ngx.sleep(1) kong.response.exit(200, 'slow')"]}
+]]):start()
+    local body
+    local thread = ngx.thread.spawn(function()
+      body = select(2, node:get("/r"))
+    end)
+    kgw.wait_for("the request", 5, function()
+      return node:error_log():find("begun", 1, true)
+    end)
+    local pid = node:pid()
+    posix.kill(pid, posix.SIGTERM)
+    assert.are.equal(503, kgw.wait_for("the refusal", 5, function()
+      local status = node:get("/status/ready", nil, node.status)
+      return status ~= 200 and status
+    end))
+    ngx.thread.wait(thread)
+    assert.are.equal("slow", body)
+    kgw.wait_for("the end", 5, function()
+      return posix.has_ended(pid)
+    end)
+  end)
+
   it("runs without a prefix that can be written", function()
     local node = kgw.new({ prefix = "/proc/kgw", proxy_error_log = "/dev/stderr", proxy_access_log = "off",
                            nginx_daemon = "off" }, yml("one"))
