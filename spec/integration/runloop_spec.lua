@@ -136,3 +136,25 @@ services:
     end)
   end)
 end)
+
+
+describe("a worker in which init_worker failed", function()
+  after_each(kgw.stop_all)
+
+  it("serves, and says with every request that it should not", function()
+    local node = pair({ plugins = "bundled,broken" }, [[
+_format_version: "3.0"
+services:
+- {name: s, url: "http://127.0.0.1:${UP}", routes: [{name: r, paths: [/]}]}
+]])
+    node:write("lua/kong/plugins/broken/handler.lua",
+               "return { PRIORITY = 1, VERSION = '1.0', init_worker = function() error('cannot begin') end }")
+    node:write("lua/kong/plugins/broken/schema.lua", "return { name = 'broken', fields = { { config = { type = 'record', fields = {} } } } }")
+    node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
+    node:start()
+    assert.equal(200, (node:get("/")))
+    local log = node:error_log()
+    assert.matches('failed to execute the "init_worker" handler for plugin "broken".-cannot begin', log)
+    assert.matches("%[alert%].-init_worker handler failed; this node must be restarted", log)
+  end)
+end)

@@ -282,6 +282,9 @@ end
 
 
 function access.run()
+  if state.has_failed_worker then
+    ngx.log(ngx.ALERT, "served by a worker in which a plugin's init_worker handler failed; this node must be restarted")
+  end
   local tracing = state.instrumentation
   local match = tracing and find_match_traced(tracing) or not tracing and find_match()
   if not match then
