@@ -106,7 +106,10 @@ function global.install(self, conf)
   self.worker_events = global.init_worker_events()
   self.cluster_events = global.init_cluster_events()
   self.timer = require("kong.timer").new()
-  local err
+  local ok, err = require("kong.pdk.private.node").init_node_id(conf)
+  if not ok then
+    ngx.log(ngx.WARN, "the node's id cannot be kept in its prefix: ", err)
+  end
   self.cache, err = new_cache(self, "kong_db_cache", conf, "invalidations")
   if not self.cache then
     return nil, err
