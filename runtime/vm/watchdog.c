@@ -24,12 +24,14 @@
 #define GIVE_UP_TICKS 600
 /* Errors that code may catch before its coroutine is dropped. */
 #define ERRORS_MAX 2
+/* Timers and the Admin API load configurations: they get this many times the limit. */
+#define BACKGROUND_FACTOR 20
 #define MAY_DROP (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_RESPONSE | KGW_PH_CONTENT)
 
 volatile uint32_t kgw_co_run_cnt;
 
 static lua_State *main_L;
-static unsigned limit_ticks, limit_ms;
+static unsigned limit_ticks;
 
 static struct {
     uint32_t run;   /* the resume that was seen last */
@@ -48,6 +50,11 @@ static void end_phase(lua_State *L, kgw_co_t *co)
     lua_yield(L, 0);
 }
 
+static unsigned limit_of(const kgw_co_t *co) { return co->phase & (KGW_PH_TIMER | KGW_PH_CONTENT) ? limit_ticks * BACKGROUND_FACTOR : limit_ticks; }
+
+/* Requests and timers; not the phases in which a worker starts or ends. */
+static bool is_watched(const kgw_co_t *co) { return co && (co->req || co->phase == KGW_PH_TIMER); }
+
 static void on_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
@@ -55,13 +62,13 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     lua_sethook(main_L, NULL, 0, 0);
     seen.is_hooked = false;
     /* Code that catches the error and goes on is interrupted again at the next tick. */
-    seen.ticks = limit_ticks;
-    if (!co || !co->req) return;
+    if (!is_watched(co)) return;
+    seen.ticks = limit_of(co);
     luaL_where(L, 0);
-    lua_pushfstring(L, "interrupted after %d ms without waiting (see plugin_cpu_limit)", (int)limit_ms);
+    lua_pushfstring(L, "interrupted after %d ms without waiting (see plugin_cpu_limit)", (int)(limit_of(co) * TICK_MS));
     lua_concat(L, 2);
     luaL_traceback(L, L, lua_tostring(L, -1), 0);
-    if (seen.errors++ >= ERRORS_MAX && L == co->L && (co->phase & MAY_DROP) && seen.errors % 2) {
+    if (seen.errors++ >= ERRORS_MAX && co->req && L == co->L && (co->phase & MAY_DROP) && seen.errors % 2) {
         end_phase(L, co);
         return;
     }
@@ -248,13 +255,13 @@ static void on_tick(int sig, siginfo_t *info, void *context)
 {
     (void)sig;
     (void)info;
-    if (!kgw_cur.co || !kgw_cur.co->req || kgw_co_run_cnt != seen.run) {
+    if (!is_watched(kgw_cur.co) || kgw_co_run_cnt != seen.run) {
         if (seen.is_hooked) lua_sethook(main_L, NULL, 0, 0);
         memset(&seen, 0, sizeof(seen));
         seen.run = kgw_co_run_cnt;
         return;
     }
-    if (++seen.ticks <= limit_ticks) return;
+    if (++seen.ticks <= limit_of(kgw_cur.co)) return;
     if (!seen.is_hooked) {
         seen.is_hooked = true;
         seen.hooked_ticks = 0;
@@ -269,7 +276,6 @@ int kgw_watchdog_start(lua_State *L, unsigned ms)
 {
     if (!ms) return KGW_OK;
     main_L = L;
-    limit_ms = ms;
     limit_ticks = (ms + TICK_MS - 1) / TICK_MS;
     struct sigaction sa = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
     if (prepare_steps() != KGW_OK || sigaction(SIGVTALRM, &sa, NULL) != 0) return KGW_ERROR;

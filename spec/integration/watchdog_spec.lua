@@ -11,6 +11,11 @@ local spins = {
   caught = function() while true do pcall(function() for _ = 1, 1e6 do end end) end end,
   coroutine = function() coroutine.wrap(function() while true do end end)() end,
 }
+spins.timer = function()
+  ngx.timer.at(0, function()
+    spins.empty()
+  end)
+end
 function Spin:access()
   local which = kong.request.get_query_arg("spin")
   if which then
@@ -33,15 +38,20 @@ routes:
 
 
 describe("a plugin that computes for ever", function()
-  after_each(kgw.stop_all)
+  local node, worker
 
-  it("costs its own request and no other", function()
-    local node = kgw.new({ plugins = "bundled,spin", plugin_cpu_limit = 100 }, YML)
+  before_each(function()
+    node = kgw.new({ plugins = "bundled,spin", plugin_cpu_limit = 100 }, YML)
     node:write("lua/kong/plugins/spin/handler.lua", HANDLER)
     node:write("lua/kong/plugins/spin/schema.lua", SCHEMA)
     node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
     node:start()
-    local worker = node:workers()[1]
+    worker = node:workers()[1]
+  end)
+
+  after_each(kgw.stop_all)
+
+  it("costs its own request and no other", function()
     for _, which in ipairs { "empty", "count", "guarded", "callback", "caught", "coroutine" } do
       assert.are.equal(500, (node:get("/?spin=" .. which)), which)
       local status, body = node:get("/")
@@ -50,5 +60,14 @@ describe("a plugin that computes for ever", function()
     end
     assert.are.equal(worker, node:workers()[1])
     assert.matches("plugin 'spin' failed in phase access.-interrupted after 100 ms.-spin/handler.lua", node:error_log())
+  end)
+
+  it("is given more time in a timer, but not for ever", function()
+    assert.are.equal(200, (node:get("/?spin=timer")))
+    kgw.wait_for("the timer to end", 20, function()
+      return node:error_log():find("interrupted after 2000 ms", 1, true)
+    end)
+    assert.are.equal(200, (node:get("/")))
+    assert.are.equal(worker, node:workers()[1])
   end)
 end)
