@@ -12,7 +12,7 @@ ffi.cdef [[
 typedef struct bio_st BIO;
 typedef struct x509_st X509;
 typedef struct evp_pkey_st EVP_PKEY;
-typedef struct asn1_time_st ASN1_TIME;
+typedef struct asn1_string_st ASN1_TIME;
 typedef int (*kgw_pem_cb)(char *buf, int size, int rwflag, void *u);
 BIO *BIO_new_mem_buf(const void *buf, int len);
 int BIO_free(BIO *a);
@@ -23,7 +23,7 @@ void X509_free(X509 *a);
 void EVP_PKEY_free(EVP_PKEY *a);
 int X509_check_private_key(const X509 *x, const EVP_PKEY *k);
 uint32_t X509_get_extension_flags(X509 *x);
-const ASN1_TIME *X509_get0_notAfter(const X509 *x);
+ASN1_TIME *X509_get0_notAfter(const X509 *x);
 int X509_cmp_current_time(const ASN1_TIME *s);
 EVP_PKEY *X509_get0_pubkey(const X509 *x);
 int EVP_PKEY_get_base_id(const EVP_PKEY *pkey);
