@@ -20,6 +20,7 @@ end
 
 
 function AIPromptDecorator:access(conf)
+  llm.check_format(conf)
   local request = llm.read_body(conf.max_request_body_size)
   if not request then
     return llm.refuse(400, "this LLM route only supports application/json requests")

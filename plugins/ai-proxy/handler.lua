@@ -77,6 +77,7 @@ end
 
 
 function AIProxy:access(conf)
+  llm.check_format(conf)
   local provider, err = llm.provider_of(conf.model)
   if not provider then
     return llm.refuse(500, err)
@@ -143,7 +144,7 @@ local function convert(conf, ctx)
   if not body or kong.service.response.get_status() ~= 200 or conf.route_type == "preserve" then
     return nil
   end
-  local converted, err = llm.from_provider(ctx.provider, body, conf.route_type)
+  local converted, err = llm.from_provider(ctx.provider, body, conf.route_type, ctx.model)
   if not converted then
     kong.log.err(err)
     return nil

@@ -31,6 +31,30 @@ routes:
           id = "x", model = "c-1", stop_reason = "end_turn", content = { { type = "text", text = text } },
           usage = { input_tokens = 1, output_tokens = 2 },
         })
+- name: gemini
+  paths: [/gemini]
+  plugins:
+  - name: pre-function
+    config:
+      access:
+      - |
+        local asked = kong.request.get_body()
+        local text = asked.systemInstruction.parts[1].text .. "|" .. asked.contents[1].parts[1].text
+        text = text .. "|" .. kong.request.get_query_arg("key") .. "|" .. asked.generationConfig.maxOutputTokens
+        kong.response.exit(200, {
+          candidates = { { content = { parts = { { text = text } } }, finishReason = "STOP" } },
+          usageMetadata = { promptTokenCount = 1, candidatesTokenCount = 2, totalTokenCount = 3 },
+        })
+- name: cohere
+  paths: [/cohere]
+  plugins:
+  - name: pre-function
+    config:
+      access:
+      - |
+        local asked = kong.request.get_body()
+        local before = asked.chat_history[1]
+        kong.response.exit(200, { text = before.role .. before.message .. "|" .. asked.message, generation_id = "g" })
 - name: echo
   paths: [/echo]
   plugins:
@@ -66,7 +90,22 @@ services:
     paths: [/cohere]
     plugins:
     - name: ai-proxy
-      config: {route_type: llm/v1/chat, model: {provider: cohere, name: c}}
+      config:
+        route_type: llm/v1/chat
+        model: {provider: cohere, name: c, options: {upstream_url: "http://127.0.0.1:${UP}/cohere"}}
+  - name: gemini
+    paths: [/gemini]
+    plugins:
+    - name: ai-proxy
+      config:
+        route_type: llm/v1/chat
+        auth: {param_name: key, param_value: k, param_location: query}
+        model: {provider: gemini, name: g, options: {max_tokens: 9, upstream_url: "http://127.0.0.1:${UP}/gemini"}}
+  - name: bedrock
+    paths: [/bedrock]
+    plugins:
+    - name: ai-proxy
+      config: {route_type: llm/v1/chat, auth: {allow_override: false}, model: {provider: bedrock, name: b}}
   - name: decorator
     paths: [/decorator]
     plugins:
@@ -156,10 +195,22 @@ describe("AI plugins", function()
     assert.same({ prompt_tokens = 1, completion_tokens = 2, total_tokens = 3 }, body.usage)
   end)
 
+  it("ai-proxy translates for Cohere and Gemini", function()
+    local request = { messages = { { role = "system", content = "be kind" }, { role = "user", content = "hi" } } }
+    local status, body = post("/cohere", request)
+    assert.equal(200, status)
+    assert.equal("SYSTEMbe kind|hi", body.choices[1].message.content)
+    status, body = post("/gemini", request)
+    assert.equal(200, status)
+    assert.equal("be kind|hi|k|9", body.choices[1].message.content)
+    assert.equal("stop", body.choices[1].finish_reason)
+    assert.equal(3, body.usage.total_tokens)
+  end)
+
   it("ai-proxy says which providers it does not know", function()
-    local status, body = post("/cohere", chat("hello"))
+    local status, body = post("/bedrock", chat("hello"))
     assert.equal(500, status)
-    assert.matches("'cohere' are not supported", body.error.message, 1, true)
+    assert.matches("'bedrock' are not supported", body.error.message, 1, true)
   end)
 
   it("ai-prompt-decorator puts messages around the request's", function()

@@ -25,6 +25,15 @@ function llm.refuse(status, text)
 end
 
 
+-- Ends the request when the configuration asks for a provider's own format.
+function llm.check_format(conf)
+  local format = conf.llm_format
+  if format and format ~= "openai" then
+    return llm.refuse(500, "llm_format '" .. format .. "' is not supported")
+  end
+end
+
+
 -- The request's body as a table, nil when it is none or larger than max_size.
 function llm.read_body(max_size)
   local content_type = kong.request.get_header("Content-Type")
@@ -83,12 +92,12 @@ end
 
 
 -- A body of the provider -> OpenAI's format: text | nil, err.
-function llm.from_provider(provider, body, route_type)
+function llm.from_provider(provider, body, route_type, model)
   if not provider.from then
     return body
   end
   local response = cjson.decode(body)
-  local converted = type(response) == "table" and provider.from(response, route_type)
+  local converted = type(response) == "table" and provider.from(response, route_type, model)
   if not converted then
     return nil, "failed to decode " .. route_type .. " response"
   end
@@ -169,7 +178,7 @@ function llm.rewrite(conf, text)
   if not body then
     return nil, "failed to introspect request with AI service: " .. err
   end
-  body, err = llm.from_provider(provider, body, CHAT)
+  body, err = llm.from_provider(provider, body, CHAT, conf.llm.model)
   local response = body and cjson.decode(body)
   if not response then
     return nil, "failed to convert AI response to JSON: " .. (err or "")

@@ -1,54 +1,13 @@
--- Where the models of each provider are reached, and what they want and return when that is not OpenAI's format. A provider:
---   endpoint(model, route_type) -> URL; to(request, model, route_type) -> table; from(response, route_type) -> table;
---   can_stream: its event streams have OpenAI's format; query(model) -> arguments.
--- `to` and `from` are nil for those that speak OpenAI's format.
+-- Anthropic's messages and completions.
 local cjson = require "cjson.safe"
+local endpoint = require "kong.llm.providers.endpoint"
 
 local concat = table.concat
 local fmt = string.format
 local ipairs = ipairs
-local type = type
 
-local CHAT, COMPLETIONS = "llm/v1/chat", "llm/v1/completions"
-local OPENAI_PATHS = { [CHAT] = "/v1/chat/completions", [COMPLETIONS] = "/v1/completions" }
-local AZURE_PATHS = { [CHAT] = "/chat/completions", [COMPLETIONS] = "/completions" }
-local ANTHROPIC_PATHS = { [CHAT] = "/v1/messages", [COMPLETIONS] = "/v1/complete" }
-
-local providers = {}
-
-
--- A base and paths by route type; upstream_url and upstream_path of the model go first.
-local function new_endpoint(base, paths)
-  return function(model, route_type)
-    local options = model.options or {}
-    if options.upstream_url then
-      return options.upstream_url
-    end
-    return (type(base) == "function" and base(options) or base) .. (options.upstream_path or paths[route_type] or "/")
-  end
-end
-
-
-providers.openai = { endpoint = new_endpoint("https://api.openai.com", OPENAI_PATHS), can_stream = true }
-
-providers.mistral = { endpoint = new_endpoint("https://api.mistral.ai", OPENAI_PATHS), can_stream = true }
-
--- Self-hosted: upstream_url is required.
-providers.llama2 = { endpoint = new_endpoint("", {}), can_stream = true }
-
-providers.azure = {
-  endpoint = new_endpoint(function(options)
-    return fmt("https://%s.openai.azure.com/openai/deployments/%s", options.azure_instance, options.azure_deployment_id)
-  end, AZURE_PATHS),
-  query = function(model)
-    return { ["api-version"] = model.options and model.options.azure_api_version }
-  end,
-  can_stream = true,
-}
-
-
--- Anthropic -----------------------------------------------------------------------------------------------------------
-
+local CHAT = "llm/v1/chat"
+local ANTHROPIC_PATHS = { [CHAT] = "/v1/messages", ["llm/v1/completions"] = "/v1/complete" }
 local FINISH_REASONS = { end_turn = "stop", stop_sequence = "stop", max_tokens = "length", tool_use = "tool_calls" }
 
 local from_openai_message = {
@@ -146,8 +105,8 @@ local function openai_usage(usage)
 end
 
 
-providers.anthropic = {
-  endpoint = new_endpoint("https://api.anthropic.com", ANTHROPIC_PATHS),
+return {
+  endpoint = endpoint.new("https://api.anthropic.com", ANTHROPIC_PATHS),
   to = function(request, model, route_type)
     local convert = route_type == CHAT and anthropic_chat or anthropic_completion
     return convert(request, model.options or {})
@@ -176,6 +135,3 @@ providers.anthropic = {
     return nil
   end,
 }
-
-
-return providers
