@@ -120,6 +120,49 @@ describe("aws-lambda", function()
 end)
 
 
+describe("credentials for AWS", function()
+  local client = require "kong.tools.aws.client"
+  local ROLE_ANSWER = [[
+    kong.response.exit(200, "<Credentials><AccessKeyId>" .. kong.request.get_query_arg("Action") .. "</AccessKeyId><SecretAccessKey>s"
+      .. "</SecretAccessKey><SessionToken>" .. kong.request.get_query_arg("RoleArn") .. "</SessionToken>"
+      .. "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>")]]
+  local url
+
+  setup(function()
+    local yml = '_format_version: "3.0"\nroutes:\n- name: r\n  paths: [/]\n  plugins:\n  - name: pre-function\n    config:\n'
+                .. "      access:\n      - |\n" .. ROLE_ANSWER:gsub("[^\n]+", "        %0")
+    url = "http://127.0.0.1:" .. kgw.new({}, yml):start().proxy
+  end)
+
+  teardown(kgw.stop_all)
+
+  it("are those of the role they take on", function()
+    local found = assert(client.credentials({
+      key = "a", secret = "b", role = "arn:r", session_name = "x", sts_url = url, region = "r", timeout = 1000,
+    }))
+    assert.same({ "AssumeRole", "s", "arn:r", 4070908800 }, { found.key, found.secret, found.token, found.ends_at })
+  end)
+
+  it("are those of a web identity", function()
+    local path = os.tmpname()
+    local file = io.open(path, "w")
+    file:write("jwt")
+    file:close()
+    local getenv = os.getenv
+    local variables = { AWS_WEB_IDENTITY_TOKEN_FILE = path, AWS_ROLE_ARN = "arn:w" }
+    package.loaded["kong.tools.aws.client"] = nil
+    os.getenv = function(name) -- luacheck: ignore
+      return variables[name]
+    end
+    local found = assert(require("kong.tools.aws.client").credentials({ sts_url = url, region = "r", timeout = 1000 }))
+    os.getenv = getenv -- luacheck: ignore
+    package.loaded["kong.tools.aws.client"] = client
+    os.remove(path)
+    assert.same({ "AssumeRoleWithWebIdentity", "arn:w" }, { found.key, found.token })
+  end)
+end)
+
+
 describe("a signature for AWS", function()
   it("is the one of Amazon's example", function()
     local headers = signature.sign({

@@ -1,5 +1,5 @@
--- Signed requests to AWS, and the credentials for them: given ones, those of the environment, of a container or of the
--- machine, each of which can take on a role. Credentials are kept until shortly before they end.
+-- Signed requests to AWS, and the credentials for them: given ones, those of the environment, of a web identity, of a
+-- container or of the machine, each of which can take on a role. Credentials are kept until shortly before they end.
 local cjson = require "cjson.safe"
 local http = require "resty.http"
 local parse_rfc_3339 = require("kong.tools.timestamp").parse_rfc_3339
@@ -9,6 +9,7 @@ local fmt = string.format
 local getenv = os.getenv
 local match = string.match
 local ngx = ngx
+local open = io.open
 
 local client = {}
 
@@ -123,10 +124,49 @@ function client.request(request, options)
 end
 
 
+-- Credentials in the answer of the token service.
+local function from_xml(body, err)
+  local key = body and match(body, "<AccessKeyId>(.-)</AccessKeyId>")
+  if not key then
+    return nil, err or "no credentials in the answer of the token service"
+  end
+  return {
+    key = key,
+    secret = match(body, "<SecretAccessKey>(.-)</SecretAccessKey>"),
+    token = match(body, "<SessionToken>(.-)</SessionToken>"),
+    ends_at = parse_time(match(body, "<Expiration>(.-)</Expiration>")),
+  }
+end
+
+
+local function sts_url(options)
+  return options.sts_url or fmt("https://sts.%s.amazonaws.com", options.region)
+end
+
+
+-- Those of the role that a Kubernetes service account stands for.
+local function of_web_identity(options)
+  local file = open(getenv("AWS_WEB_IDENTITY_TOKEN_FILE"))
+  if not file then
+    return nil, "cannot read the web identity token"
+  end
+  local token = file:read("*a")
+  file:close()
+  local query = signature.query({
+    Action = "AssumeRoleWithWebIdentity",
+    Version = "2011-06-15",
+    RoleArn = getenv("AWS_ROLE_ARN"),
+    RoleSessionName = getenv("AWS_ROLE_SESSION_NAME") or "kong",
+    WebIdentityToken = token,
+  })
+  return from_xml(fetch(sts_url(options) .. "/?" .. query))
+end
+
+
 -- Credentials of a role: options as for `request`, with { role, session_name, sts_url } as well.
 local function assume_role(options)
   local res, err = client.request({
-    url = options.sts_url or fmt("https://sts.%s.amazonaws.com", options.region),
+    url = sts_url(options),
     method = "GET",
     query = {
       Action = "AssumeRole",
@@ -144,17 +184,10 @@ local function assume_role(options)
   if not res then
     return nil, err
   end
-  local body = res.body or ""
-  local key = match(body, "<AccessKeyId>(.-)</AccessKeyId>")
-  if res.status ~= 200 or not key then
+  if res.status ~= 200 then
     return nil, "role " .. options.role .. " refused with status " .. res.status
   end
-  return {
-    key = key,
-    secret = match(body, "<SecretAccessKey>(.-)</SecretAccessKey>"),
-    token = match(body, "<SessionToken>(.-)</SessionToken>"),
-    ends_at = parse_time(match(body, "<Expiration>(.-)</Expiration>")),
-  }
+  return from_xml(res.body)
 end
 
 
@@ -179,7 +212,14 @@ local function base_credentials(options)
   if options.key then
     return { key = options.key, secret = options.secret }
   end
-  return of_environment() or cached("container", of_container) or cached("machine", of_machine, options.metadata_version)
+  local own = of_environment()
+  if own then
+    return own
+  end
+  if getenv("AWS_WEB_IDENTITY_TOKEN_FILE") and getenv("AWS_ROLE_ARN") then
+    return cached("web identity", of_web_identity, options)
+  end
+  return cached("container", of_container) or cached("machine", of_machine, options.metadata_version)
 end
 
 
