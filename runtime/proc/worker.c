@@ -12,6 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -186,10 +189,12 @@ void kgw_worker_run(const kgw_worker_start_t *start)
     kgw_loop_run(&loop);
     kgw_vm_exit_worker(vm);
     kgw_access_log_flush(NULL);
-    /* The process ends here: memory is the kernel's to reclaim; sanitizer builds free what they check. */
-#ifdef KGW_DEBUG
-    kgw_pool_close_all();
-    kgw_req_drain_dead();
+    /* The process ends here: memory is the kernel's to reclaim; sanitizer builds look for what nobody points to. */
+#ifdef __SANITIZE_ADDRESS__
+    if (getenv("KGW_LEAK_CHECK")) {
+        kgw_vm_free(vm); /* what Lua's finalisers free is no leak */
+        __lsan_do_recoverable_leak_check();
+    }
 #endif
     _exit(0);
 }
