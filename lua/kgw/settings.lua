@@ -32,12 +32,31 @@ local function set(key, value)
 end
 
 
+-- Splits at every ";" outside of quotes.
+local function statements(text)
+  local out, quote, from = {}, nil, 1
+  for at = 1, #text do
+    local c = text:sub(at, at)
+    if quote then
+      quote = c ~= quote and quote or nil
+    elseif c == "'" or c == "\"" then
+      quote = c
+    elseif c == ";" then
+      out[#out + 1] = text:sub(from, at - 1)
+      from = at + 1
+    end
+  end
+  out[#out + 1] = text:sub(from)
+  return out
+end
+
+
 -- A directive's value may carry more directives after ";": { {name, value}, ... } of one list of the configuration.
 local function expand(list)
   local out = {}
   for _, directive in ipairs(list) do
     local name, rest = directive.name, tostring(directive.value)
-    for part in (rest .. ";"):gmatch("(.-);") do
+    for _, part in ipairs(statements(rest)) do
       part = part:gsub("^%s+", ""):gsub("%s+$", "")
       if part ~= "" then
         local value = part
@@ -193,6 +212,24 @@ local function client_address(conf, all, proxy)
 end
 
 
+-- log_format NAME [escape=...] 'text' ...: sets the format of the log when its property names it.
+local function log_format(all, key, property)
+  local wanted = tostring(property or ""):match("^%S+%s+(%S+)$")
+  for _, directive in ipairs(wanted and all or {}) do
+    local name, rest = directive.value:match("^(%S+)%s+(.*)$")
+    if directive.name == "log_format" and name == wanted then
+      local escape = rest:match("^escape=(%w+)")
+      local pieces = {}
+      for quote, text in rest:gsub("^escape=%w+%s*", ""):gmatch("(['\"])(.-)%1") do
+        pieces[#pieces + 1] = quote == "" and "" or text
+      end
+      set(key .. ".format", #pieces > 0 and table.concat(pieces) or rest:gsub("^escape=%w+%s*", ""))
+      set(key .. ".escape", escape)
+    end
+  end
+end
+
+
 -- "add_header NAME VALUE [always]"
 local function added_headers(all)
   local n = 0
@@ -301,6 +338,9 @@ function settings.apply(conf, logs, remark)
   set("access_log", logs.access or "off")
   set("admin_access_log", logs.admin_access or "off")
   set("status_access_log", logs.status_access or "off")
+  log_format(all, "access_log", conf.proxy_access_log)
+  log_format(all, "admin_access_log", conf.admin_access_log)
+  log_format(all, "status_access_log", conf.status_access_log)
   set("body_temp_path", logs.temp)
   unused(conf, remark)
 end

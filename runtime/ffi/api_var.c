@@ -15,6 +15,7 @@
 #include "base/settings.h"
 #include "base/str.h"
 #include "ffi/ffi.h"
+#include "proxy/log_format.h"
 
 typedef kgw_str_t (*getter_t)(kgw_req_t *r); /* ptr NULL: no value */
 
@@ -400,6 +401,20 @@ int kgw_ffi_var_dyn(const char *name, size_t len, kgw_ffi_str_t *out)
     put(out, v);
     return KGW_OK;
 }
+
+static int log_find(kgw_str_t name) { return kgw_ffi_var_id(name.ptr, name.len); }
+
+static kgw_str_t log_value(kgw_req_t *r, int id, kgw_str_t name)
+{
+    kgw_req_t *before = kgw_cur.req;
+    kgw_ffi_str_t out = {NULL, 0};
+    kgw_cur.req = r;
+    int rc = id == -2 ? kgw_ffi_var_dyn(name.ptr, name.len, &out) : kgw_ffi_var_get(id, &out);
+    kgw_cur.req = before;
+    return rc == KGW_OK ? kgw_str(out.ptr, out.len) : KGW_STR_NULL;
+}
+
+void kgw_vars_for_log(void) { kgw_log_format_vars(log_find, log_value); }
 
 /* KGW_DECLINED: not changeable. `clear`: it reads as nil and counts as empty. */
 int kgw_ffi_var_set(int id, const char *ptr, size_t len, int clear)

@@ -10,6 +10,9 @@
 #include "ffi/api.h"
 #pragma GCC visibility pop
 
+/* Access logs may name variables from now on (api_var.c). */
+void kgw_vars_for_log(void);
+
 static inline kgw_req_t *cur_req(void) { return kgw_cur.req; }
 static inline void put(kgw_ffi_str_t *out, kgw_str_t s)
 {

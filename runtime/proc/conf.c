@@ -11,6 +11,7 @@
 #include "base/rand.h"
 #include "base/settings.h"
 #include "base/str.h"
+#include "ffi/ffi.h"
 #include "net/tls_ctx.h"
 #include "proxy/access_log.h"
 #include "proxy/conn.h"
@@ -144,12 +145,17 @@ static uint8_t real_ip_kind(const char *name)
 
 static int open_access_logs(char *err, size_t err_len)
 {
+    kgw_vars_for_log();
     static const char *const keys[KGW_ACCESS__COUNT] = {"access_log", "admin_access_log", "status_access_log"};
     for (int i = 0; i < KGW_ACCESS__COUNT; i++) {
         if (kgw_access_log_open(i, get(keys[i])) != KGW_OK) {
             snprintf(err, err_len, "cannot open the access log \"%s\"", get(keys[i]));
             return KGW_ERROR;
         }
+        char format[64], escape[64];
+        snprintf(format, sizeof(format), "%s.format", keys[i]);
+        snprintf(escape, sizeof(escape), "%s.escape", keys[i]);
+        if (kgw_access_log_format(i, get(format), get(escape), err, err_len) != KGW_OK) return KGW_ERROR;
         kgw_proxy_conf.log_access |= kgw_access_log_is_on(i);
     }
     return KGW_OK;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proxy/access_log.h"
 #include "proxy/conn.h"
+#include "proxy/log_format.h"
 
 #define BUF_SIZE 40960 /* one line of the longest kind still fits after FLUSH_AT */
 #define FLUSH_AT 4096
@@ -20,6 +21,7 @@ typedef struct {
     char path[1024];
     char buf[BUF_SIZE];
     size_t len;
+    kgw_log_format_t format; /* cnt 0: the usual line */
 } log_t;
 static log_t logs[KGW_ACCESS__COUNT] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
 static log_t *to; /* the one that the line at hand goes to */
@@ -56,6 +58,12 @@ int kgw_access_log_open(enum kgw_access_log which, const char *path)
     return KGW_OK;
 }
 
+int kgw_access_log_format(enum kgw_access_log which, const char *format, const char *escape, char *err, size_t err_len)
+{
+    kgw_log_format_fini(&logs[which].format);
+    return format && *format ? kgw_log_format_parse(&logs[which].format, format, escape, err, err_len) : KGW_OK;
+}
+
 bool kgw_access_log_is_on(enum kgw_access_log which) { return logs[which].fd >= 0; }
 
 int kgw_access_log_reopen(void)
@@ -89,30 +97,11 @@ static void add(const char *p, size_t n)
     to->len += n;
 }
 
-/* Quotes, backslashes and control bytes as \xXX, so that a line cannot be forged. */
-static void add_escaped(kgw_str_t s)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    if (!s.len) {
-        add("-", 1);
-        return;
-    }
-    for (size_t i = 0; i < s.len && i < 2048; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f) {
-            char esc[4] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
-            add(esc, 4);
-        } else {
-            add((char *)&c, 1);
-        }
-    }
-}
-
 static void add_header(kgw_req_t *r, kgw_str_t name)
 {
     kgw_hdr_t *h = kgw_hdrs_find(&r->in.hdrs, name);
     add("\"", 1);
-    add_escaped(h ? h->value : KGW_STR(""));
+    kgw_log_escape(h ? h->value : KGW_STR(""), add);
     add("\"", 1);
 }
 
@@ -137,13 +126,18 @@ void kgw_access_log(kgw_req_t *r)
     to = &logs[!r->is_internal_api ? KGW_ACCESS_PROXY : r->listener_kind == KGW_L_STATUS ? KGW_ACCESS_STATUS : KGW_ACCESS_ADMIN];
     if (to->fd < 0) return;
     if (to->len > FLUSH_AT) flush(to);
+    if (to->format.cnt) {
+        kgw_log_format_write(&to->format, r, add);
+        add("\n", 1);
+        return;
+    }
     char text[128];
     size_t n = kgw_addr_ip(&r->client_addr, text);
     add(text, n);
     add_time();
-    add_escaped(r->in.method);
+    kgw_log_escape(r->in.method, add);
     add(" ", 1);
-    add_escaped(r->in.target);
+    kgw_log_escape(r->in.target, add);
     n = (size_t)snprintf(text, sizeof(text), " HTTP/%u.%u\" %u %llu ", r->in.major, r->in.minor, r->out.status, (unsigned long long)r->body_bytes_sent);
     add(text, n);
     add_header(r, KGW_STR("Referer"));

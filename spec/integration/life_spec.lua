@@ -167,6 +167,26 @@ routes:
     assert.is_nil(head:find("X-Kong-Request-Id", 1, true))
   end)
 
+  it("writes its access log in the form that log_format gives", function()
+    local node = kgw.new({
+      proxy_access_log = "logs/access.log mine",
+      nginx_http_log_format = [[mine escape=json '{"uri":"$request_uri","status":$status;' '"agent":"$http_user_agent"}']],
+    }, yml("one")):start()
+    assert.are.equal(200, node:get("/r?a=b", { ["User-Agent"] = 'x"y' }))
+    local line = kgw.wait_for("the line", 5, function()
+      local text = posix.read_file(node.prefix .. "/logs/access.log")
+      return text ~= "" and text
+    end)
+    assert.are.equal([[{"uri":"/r?a=b","status":200;"agent":"x\"y"}]] .. "\n", line)
+  end)
+
+  it("refuses a log format with a variable that there is not", function()
+    local node = kgw.new({ proxy_access_log = "logs/access.log mine", nginx_http_log_format = "mine '$nope'" }, yml("one"))
+    local code, _, err = node:cli("start")
+    assert.are.equal(1, code)
+    assert.matches("unknown variable \"nope\" in the log format", err, 1, true)
+  end)
+
   it("does not start on a port that is taken", function()
     local first = kgw.new(nil, yml("one")):start()
     local second = kgw.new({ proxy_listen = "127.0.0.1:" .. first.proxy }, yml("two"))
