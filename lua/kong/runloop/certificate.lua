@@ -19,6 +19,7 @@ local PHASE_CERTIFICATE = 0x2
 -- Server name -> { cert, key, cert_alt, key_alt } as OpenSSL objects, or false. Bounded by SNIS_MAX.
 local by_name, name_cnt = {}, 0
 local SNIS_MAX = 5000
+local LISTENERS_OWN = {}
 
 
 function certificate.reset()
@@ -102,6 +103,13 @@ end
 function certificate.find(name)
   ssl = ssl or require "ngx.ssl"
   return certificate_for(name) or nil
+end
+
+
+-- The configured certificate for a server name; one and the same table when there is none and the listener's own is
+-- presented. Plugins compare what they get with find_certificate().
+function certificate.find_certificate(name)
+  return name and certificate.find(name) or LISTENERS_OWN
 end
 
 

@@ -1,0 +1,2 @@
+-- require "resty.acme.storage.shm"
+return require("resty.acme.storage.adapter").of("shm")
