@@ -18,7 +18,7 @@ struct kgw_pool {
     uint32_t hash;
     unsigned idle_cnt;
     unsigned peer_cnt; /* peers that name it, leased ones too: the last one takes it along */
-    kgw_list_t idle; /* newest first */
+    kgw_list_t idle;   /* newest first */
     size_t key_len;
     char key[];
 };
