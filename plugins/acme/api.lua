@@ -1,7 +1,4 @@
-local client = require "kong.plugins.acme.client"
 local handler = require "kong.plugins.acme.handler"
-local http = require "resty.http"
-local x509 = require "resty.openssl.x509"
 
 local date = os.date
 local find = string.find
@@ -10,6 +7,11 @@ local ipairs = ipairs
 local kong = kong
 local ngx = ngx
 local type = type
+
+
+local function client()
+  return require "kong.plugins.acme.client"
+end
 
 
 -- The configuration; ends the request when the plugin is not in use.
@@ -33,7 +35,7 @@ end
 
 
 local function describe(certkey)
-  local cert = x509.new(certkey.cert)
+  local cert = require("resty.openssl.x509").new(certkey.cert)
   local from, to, now = cert:get_not_before(), cert:get_not_after(), ngx.time()
   local digest = gsub(cert:digest(), ".", function(c)
     return ("%02X"):format(c:byte())
@@ -57,7 +59,7 @@ local function check_reach(conf, host)
     return nil, "host is not included in plugin config.domains"
   end
   local path = "http://" .. host .. "/.well-known/acme-challenge/"
-  local res, err = http.new():request_uri(path .. "x")
+  local res, err = require("resty.http").new():request_uri(path .. "x")
   if not res then
     return nil, err
   end
@@ -93,12 +95,12 @@ local function create(self)
   if is_test == true or is_test == "true" then
     return test(conf, host)
   end
-  local _, err = client.update_certificate(conf, host)
+  local _, err = client().update_certificate(conf, host)
   if err then
     return kong.response.exit(500, { message = "failed to update certificate: " .. err })
   end
   local ok
-  ok, err = client.store_renew_config(conf, host)
+  ok, err = client().store_renew_config(conf, host)
   if not ok then
     return kong.response.exit(500, { message = "failed to store renew config: " .. err })
   end
@@ -108,13 +110,13 @@ end
 
 local function list(self)
   local conf, data = configuration(), {}
-  local hosts, err = client.load_renew_hosts(conf)
+  local hosts, err = client().load_renew_hosts(conf)
   if not hosts then
     return kong.response.exit(500, { message = err })
   end
   for _, host in ipairs(hosts) do
     local certkey
-    certkey, err = client.load_certkey(conf, host)
+    certkey, err = client().load_certkey(conf, host)
     if err then
       return kong.response.exit(500, { message = err })
     end
@@ -142,7 +144,7 @@ return {
   ["/acme/certificates/:certificates"] = {
     GET = function(self)
       local host = self.params.certificates
-      local certkey, err = client.load_certkey(configuration(), host)
+      local certkey, err = client().load_certkey(configuration(), host)
       if err then
         return kong.response.exit(500, { message = err })
       end

@@ -1,6 +1,5 @@
 -- Gets certificates for the domains it is told, from Let's Encrypt or another ACME server, when the first client asks for
 -- one; and keeps them from ending.
-local client = require "kong.plugins.acme.client"
 local find_certificate = require("kong.runloop.certificate").find
 local meta = require "kong.meta"
 local ssl = require "ngx.ssl"
@@ -22,6 +21,12 @@ local ACME = {
   PRIORITY = 1705,
   VERSION = meta.version,
 }
+
+-- Certificates take libraries that most gateways never need.
+local function client()
+  return require "kong.plugins.acme.client"
+end
+
 
 -- Of this worker: the plugin's configuration and its domains.
 local current, is_served
@@ -56,7 +61,7 @@ ACME.build_domain_matcher = build_domain_matcher
 
 local function renew(premature)
   if not premature and current then
-    client.renew_certificate(current)
+    client().renew_certificate(current)
   end
 end
 
@@ -91,9 +96,9 @@ local function create(premature, conf, host)
   if premature then
     return
   end
-  local ok, err = client.update_certificate(conf, host)
+  local ok, err = client().update_certificate(conf, host)
   if ok then
-    ok, err = client.store_renew_config(conf, host)
+    ok, err = client().store_renew_config(conf, host)
   end
   if not ok and err then
     kong.log.err("failed to update certificate for host: ", host, " err:", err)
@@ -125,7 +130,7 @@ function ACME:certificate(conf)
   if find_certificate(host) then
     return kong.log.debug("ignoring because non-default cert is served")
   end
-  local certkey, err = client.load_certkey_cached(conf, host)
+  local certkey, err = client().load_certkey_cached(conf, host)
   if err then
     return kong.log.warn("can't load cert and key from storage: ", err)
   end
@@ -146,7 +151,7 @@ function ACME:access(conf)
   if not token or not wants(conf, kong.request.get_host()) then
     return
   end
-  local answer = token ~= "x" and client.challenge_answer(conf, token)
+  local answer = token ~= "x" and client().challenge_answer(conf, token)
   if not answer then
     return kong.response.exit(404, "Not found\n")
   end

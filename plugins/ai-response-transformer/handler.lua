@@ -1,6 +1,5 @@
 -- Has a model rewrite the body of responses.
 local cjson = require "cjson.safe"
-local gzip = require "kong.tools.gzip"
 local llm = require "kong.llm"
 local meta = require "kong.meta"
 
@@ -28,7 +27,7 @@ end
 function AIResponseTransformer:response(conf)
   local original = kong.service.response.get_raw_body() or ""
   if kong.service.response.get_header("Content-Encoding") == "gzip" then
-    original = gzip.inflate_gzip(original)
+    original = require("kong.tools.gzip").inflate_gzip(original)
   end
   local body, err = llm.rewrite(conf, original)
   if not body then

@@ -1,11 +1,9 @@
 -- Calls an AWS Lambda function with the request and answers with what it returns.
-local aws = require "kong.tools.aws.client"
 local cjson = require "cjson.safe"
 local constants = require "kong.constants"
 local get_now_ms = require("kong.tools.time").get_updated_now_ms
 local meta = require "kong.meta"
 local request_util = require "kong.plugins.aws-lambda.request-util"
-local signature = require "kong.tools.aws.signature"
 
 local error = error
 local getenv = os.getenv
@@ -25,15 +23,17 @@ local AWSLambda = {
 
 
 local function url_of(conf, region)
+  local escape = require("kong.tools.aws.signature").escape
   local scheme = conf.disable_https and "http" or "https"
   local host = conf.host or "lambda." .. region .. ".amazonaws.com"
-  local path = "/2015-03-31/functions/" .. signature.escape(conf.function_name or "") .. "/invocations"
+  local path = "/2015-03-31/functions/" .. escape(conf.function_name or "") .. "/invocations"
   return scheme .. "://" .. host .. ":" .. (conf.port or 443) .. path
 end
 
 
 -- Returns a response | nil, err.
 local function invoke(conf, region)
+  local aws = require "kong.tools.aws.client"
   local credentials, err = aws.credentials({
     key = conf.aws_key,
     secret = conf.aws_secret,

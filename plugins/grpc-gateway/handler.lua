@@ -1,5 +1,4 @@
 -- Lets HTTP clients with JSON talk to gRPC services.
-local deco = require "kong.plugins.grpc-gateway.deco"
 local meta = require "kong.meta"
 
 local kong = kong
@@ -37,7 +36,8 @@ function GrpcGateway:access(conf)
     })
   end
 
-  local translator, err = deco.new(method:lower(), kong.request.get_path(), conf.proto)
+  -- Protobuf is loaded when it is needed.
+  local translator, err = require("kong.plugins.grpc-gateway.deco").new(method:lower(), kong.request.get_path(), conf.proto)
   if not translator then
     return refuse(err)
   end

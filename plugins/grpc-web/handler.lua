@@ -1,5 +1,4 @@
 -- Lets browsers (gRPC-Web) talk to gRPC services.
-local deco = require "kong.plugins.grpc-web.deco"
 local meta = require "kong.meta"
 
 local kong = kong
@@ -31,7 +30,8 @@ function GrpcWeb:access(conf)
     path = ngx.var.upstream_uri
     ngx.req.set_uri(path)
   end
-  local translator, err = deco.new(kong.request.get_header("Content-Type"), path, conf.proto)
+  -- Protobuf is loaded when it is needed.
+  local translator, err = require("kong.plugins.grpc-web.deco").new(kong.request.get_header("Content-Type"), path, conf.proto)
   if not translator then
     kong.log.err(err)
     return kong.response.exit(400, err)

@@ -1,6 +1,5 @@
 -- OAuth 2.0: lets requests in with a token, and issues tokens at /oauth2/token and /oauth2/authorize.
 local auth = require "kong.tools.auth"
-local endpoints = require "kong.plugins.oauth2.endpoints"
 local meta = require "kong.meta"
 local parameters = require "kong.plugins.oauth2.parameters"
 
@@ -151,9 +150,9 @@ end
 function OAuth2:access(conf)
   local path = kong.request.get_path():gsub("/$", "")
   if path:sub(-13) == "/oauth2/token" then
-    return run_endpoint(conf, "token", endpoints.token)
+    return run_endpoint(conf, "token", require("kong.plugins.oauth2.endpoints").token)
   elseif path:sub(-17) == "/oauth2/authorize" then
-    return run_endpoint(conf, "authorization", endpoints.authorize)
+    return run_endpoint(conf, "authorization", require("kong.plugins.oauth2.endpoints").authorize)
   elseif conf.anonymous then
     return authenticate_or_anonymous(conf)
   end

@@ -1,7 +1,6 @@
 -- Remembers who logged in, so that later requests need no credentials.
 local auth = require "kong.tools.auth"
 local meta = require "kong.meta"
-local session_class = require "kong.plugins.session.session"
 
 local kong = kong
 local ngx = ngx
@@ -68,7 +67,7 @@ end
 
 
 function Session:access(conf)
-  local session, err, is_there = session_class.open(conf)
+  local session, err, is_there = require("kong.plugins.session.session").open(conf)
   if not is_there then
     kong.log.debug("session not present (", err, ")")
     return
@@ -111,7 +110,7 @@ function Session:header_filter(conf)
       return
     end
   else
-    session = session_class.open(conf)
+    session = require("kong.plugins.session.session").open(conf)
   end
   session:set_data { consumer.id, credential.id or consumer.id, ngx.ctx.authenticated_groups }
   session:set_subject(consumer.username or consumer.custom_id or consumer.id)
