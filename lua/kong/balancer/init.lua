@@ -20,6 +20,8 @@ local RENEW_EVERY_S, SYNC_EVERY_S = 1, 0.1
 -- By id, and by lower-cased name.
 local rings, by_name = {}, {}
 local seen_version = 0
+local is_worker = false
+local start_timers
 
 
 local function same(a, b)
@@ -87,6 +89,7 @@ function balancer.configure(upstreams, targets)
   end
   rings, by_name = next_rings, next_names
   prober.watch(rings)
+  start_timers()
 end
 
 
@@ -332,35 +335,73 @@ end
 -- Workers ----------------------------------------------------------------------------------------------
 
 
-local function renew()
-  local at = ngx.now()
+-- Looks up the names of targets whose time is over. True while there are such rings.
+local function renew_rings()
+  local at, is_needed = ngx.now(), false
   for _, item in pairs(rings) do
-    if item.is_resolved and item.renew_at <= at then
-      item:resolve()
+    if not item:is_static() then
+      is_needed = true
+      if item.is_resolved and item.renew_at <= at then
+        item:resolve()
+      end
+    end
+  end
+  return is_needed
+end
+
+
+-- Takes over what other workers found. True while there are rings with health checks.
+local function sync_rings()
+  local version, is_needed = health.version(), false
+  for _, item in pairs(rings) do
+    if item.checks.is_on then
+      is_needed = true
+      if version ~= seen_version and item.is_resolved then
+        item:sync()
+      end
+    end
+  end
+  seen_version = version
+  return is_needed
+end
+
+
+-- A function that runs `work` every so many seconds for as long as it returns true; calling it while it runs does nothing.
+local function new_loop(interval_s, work)
+  local is_on = false
+  local function run(premature)
+    local ok, is_needed = pcall(work)
+    if not ok then
+      ngx.log(ngx.ERR, "[balancer] ", is_needed)
+    end
+    is_on = not premature and is_needed and ngx.timer.at(interval_s, run) and true or false
+  end
+  return function()
+    if not is_on then
+      is_on = ngx.timer.at(0, run) and true or false
     end
   end
 end
 
 
-local function sync()
-  local version = health.version()
-  if version == seen_version then
+local start_renewing, start_syncing = new_loop(RENEW_EVERY_S, renew_rings), new_loop(SYNC_EVERY_S, sync_rings)
+
+
+-- Starts what the present rings need; an idle worker without upstreams has no timers of ours.
+function start_timers()
+  if not is_worker then
     return
   end
-  seen_version = version
-  for _, item in pairs(rings) do
-    if item.checks.is_on and item.is_resolved then
-      item:sync()
-    end
-  end
+  start_renewing()
+  start_syncing()
 end
 
 
 function balancer.start_worker()
+  is_worker = true
   seen_version = health.version()
-  ngx.timer.every(RENEW_EVERY_S, renew)
-  ngx.timer.every(SYNC_EVERY_S, sync)
   prober.start()
+  start_timers()
 end
 
 

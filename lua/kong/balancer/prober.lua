@@ -15,8 +15,7 @@ local TICK_S = 0.1
 local STATUS_LINE_MAX = 256
 
 local watched = {}
-local is_running = false
-local is_probing_worker = false
+local is_running, is_ticking = false, false
 
 
 local function setting(source, name, default)
@@ -162,10 +161,7 @@ local function probe_when_due(ring, due_at, interval, wanted_healthy, at)
 end
 
 
-local function tick(premature)
-  if premature or not is_running then
-    return
-  end
+local function probe_rings()
   local at = now()
   for i = 1, #watched do
     local ring = watched[i]
@@ -179,6 +175,27 @@ local function tick(premature)
 end
 
 
+-- Goes on while there is something to watch.
+local function tick(premature)
+  if not premature and is_running and #watched > 0 then
+    local ok, err = pcall(probe_rings)
+    if not ok then
+      ngx.log(ngx.ERR, "[healthcheck] ", err)
+    end
+    is_ticking = ngx.timer.at(TICK_S, tick) and true or false
+  else
+    is_ticking = false
+  end
+end
+
+
+local function start_ticking()
+  if is_running and not is_ticking and #watched > 0 then
+    is_ticking = ngx.timer.at(0, tick) and true or false
+  end
+end
+
+
 -- Takes over the rings that want probes.
 function prober.watch(rings)
   watched = {}
@@ -187,15 +204,13 @@ function prober.watch(rings)
       watched[#watched + 1] = ring
     end
   end
+  start_ticking()
 end
 
 
 function prober.start()
-  is_probing_worker = ngx.worker.id() == 0
-  is_running = is_probing_worker
-  if is_running then
-    ngx.timer.every(TICK_S, tick)
-  end
+  is_running = ngx.worker.id() == 0
+  start_ticking()
 end
 
 
