@@ -59,8 +59,14 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     kgw_co_t *co = kgw_cur.co;
-    lua_sethook(main_L, NULL, 0, 0);
-    seen.is_hooked = false;
+    bool is_other = kgw_co_run_cnt != seen.run, is_droppable = co && co->req && L == co->L && (co->phase & MAY_DROP);
+    /* What catches its interruptions where the coroutine cannot be dropped is interrupted at each step, so that every pcall
+       around it comes to its end. */
+    if (is_other || is_droppable || seen.errors < ERRORS_MAX) {
+        lua_sethook(main_L, NULL, 0, 0);
+        seen.is_hooked = false;
+    }
+    if (is_other) return;
     /* Code that catches the error and goes on is interrupted again at the next tick. */
     if (!is_watched(co)) return;
     seen.ticks = limit_of(co);
@@ -68,7 +74,7 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     lua_pushfstring(L, "interrupted after %d ms without waiting (see plugin_cpu_limit)", (int)(limit_of(co) * TICK_MS));
     lua_concat(L, 2);
     luaL_traceback(L, L, lua_tostring(L, -1), 0);
-    if (seen.errors++ >= ERRORS_MAX && co->req && L == co->L && (co->phase & MAY_DROP) && seen.errors % 2) {
+    if (seen.errors++ >= ERRORS_MAX && is_droppable && seen.errors % 2) {
         end_phase(L, co);
         return;
     }
