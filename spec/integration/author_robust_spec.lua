@@ -149,7 +149,7 @@ describe("a plugin that misbehaves", function()
     for _, name in ipairs { "loop", "loop_with_calls", "loop_in_pcall", "loop_in_coroutine" } do
       local status
       local thread = ngx.thread.spawn(function()
-        local response = assert(gateway:get("/plain", { headers = { ["X-Phase"] = "access", ["X-Deed"] = name }, timeout = 5 }))
+        local response = assert(gateway:get("/plain", { headers = { ["X-Phase"] = "access", ["X-Deed"] = name }, timeout = 25 }))
         status = response.status
       end)
       assert.equal(200, gateway:get("/plain").status)
