@@ -27,24 +27,24 @@ static const struct {
     int (*run)(kgw_req_t *);
     unsigned next;
 } steps[KGW_STEP__COUNT] = {
-    STEP(IDLE, S(REWRITE)),
-    STEP(REWRITE, S(ACCESS) | ANSWER),
-    STEP(ACCESS, S(BODY_IN) | S(PICK) | ANSWER),
-    STEP(BODY_IN, S(PICK) | ANSWER),
-    STEP(PICK, S(CONNECT) | ANSWER),
-    STEP(CONNECT, S(SEND) | S(PICK) | ANSWER),
-    STEP(SEND, S(WAIT_HEAD) | S(HEAD_OUT) | S(HOLD) | S(PICK) | ANSWER),
-    STEP(WAIT_HEAD, S(HEAD_OUT) | S(HOLD) | S(TUNNEL) | S(PICK) | S(CONNECT) | ANSWER),
-    STEP(HOLD, S(RESPONSE) | S(HEAD_OUT) | ANSWER),
-    STEP(RESPONSE, S(HEAD_OUT) | ANSWER),
-    STEP(LOCAL, S(HEAD_OUT)),
-    STEP(ERROR_PAGE, S(HEAD_OUT)),
-    STEP(HEAD_OUT, S(RELAY) | S(TUNNEL) | S(FINISH)),
-    STEP(RELAY, S(FINISH)),
-    STEP(TUNNEL, S(FINISH)),
-    STEP(FINISH, S(LOG)),
-    STEP(LOG, S(END)),
-    STEP(END, 0),
+    STEP(IDLE, S(REWRITE)),                                                             /* the head is being read */
+    STEP(REWRITE, S(ACCESS) | ANSWER),                                                  /* Lua phase rewrite */
+    STEP(ACCESS, S(BODY_IN) | S(PICK) | ANSWER),                                        /* Lua phase access: route, plugins, upstream; or an Admin or Status API's content */
+    STEP(BODY_IN, S(PICK) | ANSWER),                                                    /* the request body is collected, when it must be whole */
+    STEP(PICK, S(CONNECT) | ANSWER),                                                    /* Lua phase balancer, unless the address is known; a connection is leased or begun */
+    STEP(CONNECT, S(SEND) | S(PICK) | ANSWER),                                          /* waits for the new connection, TLS included */
+    STEP(SEND, S(WAIT_HEAD) | S(HEAD_OUT) | S(HOLD) | S(PICK) | ANSWER),                /* the request head and the body that is there are queued */
+    STEP(WAIT_HEAD, S(HEAD_OUT) | S(HOLD) | S(TUNNEL) | S(PICK) | S(CONNECT) | ANSWER), /* waits for the response head */
+    STEP(HOLD, S(RESPONSE) | S(HEAD_OUT) | ANSWER),                                     /* the response is collected for the phase response */
+    STEP(RESPONSE, S(HEAD_OUT) | ANSWER),                                               /* Lua phase response */
+    STEP(LOCAL, S(HEAD_OUT)),                                                           /* a response that Lua made */
+    STEP(ERROR_PAGE, S(HEAD_OUT)),                                                      /* a page for an error, made in Lua */
+    STEP(HEAD_OUT, S(RELAY) | S(TUNNEL) | S(FINISH)),                                   /* Lua phase header_filter; the head goes out */
+    STEP(RELAY, S(FINISH)),                                                             /* Lua phase body_filter; the body goes out as the client takes it */
+    STEP(TUNNEL, S(FINISH)),                                                            /* bytes both ways after 101 */
+    STEP(FINISH, S(LOG)),                                                               /* the upstream connection goes back to its pool */
+    STEP(LOG, S(END)),                                                                  /* Lua phase log, access log */
+    STEP(END, 0),                                                                       /* the connection goes on to its next request */
 };
 
 kgw_req_t *kgw_req_now;
