@@ -21,6 +21,7 @@ local ALGORITHMS = {
 -- Seconds until a name without addresses, or without a lifetime, is asked again.
 local RETRY_FAILED_S, RETRY_ZERO_TTL_S, RENEW_AFTER_S = 30, 60, 0.5
 local DEFAULT_PORT = 8000
+local FRESH = { fresh = true }
 
 
 local function parse_target(text)
@@ -154,7 +155,7 @@ local function resolve_target(self, target)
     target.renew_at = math.huge
     return merge(self, target, { { ip = target.name, port = target.port, weight = target.weight, hostname = target.name } })
   end
-  local records, err = dns.resolve(target.name)
+  local records, err = dns.resolve(target.name, FRESH)
   if not records then
     target.err = err
     target.renew_at = now() + RETRY_FAILED_S

@@ -184,8 +184,9 @@ local function refresh_in_background(key, name, qtype)
 end
 
 
--- The answer for one name and type from the cache or the servers.
-local function lookup(name, qtype, cache_only)
+-- The answer for one name and type from the cache or the servers. An old answer is good while a new one is fetched, unless
+-- the caller can wait and wants it fresh.
+local function lookup(name, qtype, cache_only, is_fresh)
   local key = qtype .. ":" .. name
   local answer = cache[key]
   local at = now()
@@ -193,7 +194,7 @@ local function lookup(name, qtype, cache_only)
     if at < answer.expires_at then
       return answer
     end
-    if answer.records and at < answer.stale_until then
+    if answer.records and at < answer.stale_until and not is_fresh then
       if not cache_only then
         refresh_in_background(key, name, qtype)
       end
@@ -275,11 +276,11 @@ end
 local resolve
 
 
-local function follow(records, cache_only, tried, depth)
+local function follow(records, cache_only, tried, depth, is_fresh)
   if records.type ~= dns.TYPE_CNAME then
     return records
   end
-  local found, err = resolve(records[1].cname or records[1].target, cache_only, tried, depth + 1)
+  local found, err = resolve(records[1].cname or records[1].target, cache_only, tried, depth + 1, is_fresh)
   return found, err
 end
 
@@ -293,7 +294,7 @@ end
 
 
 -- Records of a name: the first type of the order that has any; CNAMEs are followed.
-function resolve(name, cache_only, tried, depth)
+function resolve(name, cache_only, tried, depth, is_fresh)
   name = lower(name)
   local fixed = without_query(name)
   if fixed then
@@ -305,11 +306,11 @@ function resolve(name, cache_only, tried, depth)
   local err = EMPTY_ANSWER
   for _, qname in ipairs(candidates(name)) do
     for _, qtype in ipairs(types_for(name)) do
-      local answer = lookup(qname, qtype, cache_only)
+      local answer = lookup(qname, qtype, cache_only, is_fresh)
       tried[#tried + 1] = fmt("%s:%s - %s", qname, TYPE_NAMES[qtype], answer.err or "cache/answer")
       if answer.records and not is_self_reference(answer.records, qname) then
         last_types[name] = qtype
-        return follow(answer.records, cache_only, tried, depth)
+        return follow(answer.records, cache_only, tried, depth, is_fresh)
       end
       err = answer.records and RECURSION or answer.err
     end
@@ -319,10 +320,10 @@ end
 
 
 -- Records of `name`: an array of { type, address | target, port, priority, weight, ttl } with fields ttl and type, or
--- nil, err, list of what was tried.
-function dns.resolve(name, _, cache_only, tried)
+-- nil, err, list of what was tried. options.fresh: no answer whose time is over, except while the servers fail.
+function dns.resolve(name, options, cache_only, tried)
   tried = tried or setmetatable({}, try_list_mt)
-  local records, err = resolve(name, cache_only, tried, 0)
+  local records, err = resolve(name, cache_only, tried, 0, options and options.fresh)
   if not records then
     return nil, err, tried
   end

@@ -111,6 +111,14 @@ describe("kong.dns", function()
     assert.is_true(asked["x.test:A"] >= 2)
   end)
 
+  it("gives fresh answers to those who want them", function()
+    local answers = { ["x.test:A"] = { a("10.0.0.1", 0) } }
+    serve(answers)
+    dns.resolve("x.test")
+    answers["x.test:A"] = { a("10.0.0.2", 0) }
+    assert.equal("10.0.0.2", dns.resolve("x.test", { fresh = true })[1].address)
+  end)
+
   it("takes a new address when the old answer's time is over", function()
     local answers = { ["x.test:A"] = { a("10.0.0.1", 0) } }
     serve(answers)
