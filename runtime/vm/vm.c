@@ -94,7 +94,7 @@ kgw_vm_t *kgw_vm_new(void)
     if (!L) return NULL;
     kgw_vm_t *vm = kgw_zalloc(sizeof(*vm));
     vm->L = L;
-    lua_gc(L, LUA_GCSTOP, 0);
+    lua_gc(L, LUA_GCSETPAUSE, 400); /* starting leaves much behind: collected now and then, its memory is used again */
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua;/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua",
