@@ -10,8 +10,6 @@ local DAY_S, HOUR_S, MINUTE_S = 86400, 3600, 60
 -- Numbers above this are milliseconds (the year 20000 in seconds).
 local SECONDS_MAX = 568971820800
 
-local FIELDS = { "second", "minute", "hour", "day", "month", "year" }
-
 
 -- Milliseconds at whole seconds.
 function timestamp.get_utc()
@@ -59,9 +57,22 @@ function timetable:timestamp()
 end
 
 
+-- Brings fields that were changed back into their ranges.
+function timetable:normalise()
+  local fresh = timestamp.get_timetable(self:timestamp())
+  for name, value in pairs(fresh) do
+    self[name] = value
+  end
+  return self
+end
+
+
 function timetable:rfc_3339()
   return ("%04d-%02d-%02dT%02d:%02d:%06.3fZ"):format(self.year, self.month, self.day, self.hour, self.min, self.sec)
 end
+
+
+timestamp.timetable = timetable
 
 
 -- { year, month, day, hour, min, sec, wday, yday } of milliseconds or seconds, by default of now.
@@ -101,15 +112,7 @@ function timestamp.get_timestamps(at)
 end
 
 
-timestamp.timestamp_table_fields = setmetatable({}, {
-  __index = FIELDS,
-  __newindex = function()
-    error("the table is read-only", 2)
-  end,
-  __len = function()
-    return #FIELDS
-  end,
-})
+timestamp.timestamp_table_fields = { "second", "minute", "hour", "day", "month", "year" }
 
 
 -- Seconds since the epoch of a time as RFC 3339 writes it ("2026-01-02T03:04:05.6Z", "...+01:00"), or nil.
