@@ -130,7 +130,7 @@ Node.__index = Node
 
 
 -- A folder with the settings (name -> value) and a configuration, and a gateway that runs in it; it may not answer yet.
-local function spawn(settings, config)
+local function spawn(settings, config, executable)
   local folder = os.tmpname()
   os.remove(folder)
   assert(posix.mkdirs(folder))
@@ -150,7 +150,7 @@ local function spawn(settings, config)
   assert(posix.write_file(folder .. "/kong.conf", table.concat(lines), 420))
   assert(posix.write_file(folder .. "/kong.json", cjson.encode(config), 420))
   local err
-  node.process, err = require("ngx.pipe").spawn({ "/bin/sh", "-c", KEEPER, find_program(), folder })
+  node.process, err = require("ngx.pipe").spawn({ "/bin/sh", "-c", KEEPER, executable or find_program(), folder })
   if not node.process then
     error(err)
   end
@@ -325,6 +325,7 @@ end
 --   conf          properties of kong.conf, name -> value
 --   paths         folders that hold kong/plugins/NAME (default: the current one)
 --   plugins       names of plugins to load besides those that the configuration uses
+--   program       another executable to run
 -- The gateway has: port, upstream (see test.upstream), get, post, ..., request, error_log, wait_for_log, stop.
 -- Raises what the gateway says when it refuses the configuration.
 function test.gateway(config, options)
@@ -346,7 +347,7 @@ function test.gateway(config, options)
   for name, value in pairs(options.conf or {}) do
     settings[name] = value
   end
-  local node = spawn(settings, complete(config, shared.url))
+  local node = spawn(settings, complete(config, shared.url), options.program)
   node.upstream = shared
   wait_ready(node)
   wait_ready(shared.node)

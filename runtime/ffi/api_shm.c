@@ -13,7 +13,9 @@ static uint64_t now_ms(void)
     if (!kgw_clock.wall_ms) kgw_clock_update();
     return kgw_clock.wall_ms;
 }
-static uint64_t ms(double s) { return s > 0 ? (uint64_t)(s * 1000 + 0.5) : 0; }
+#define SECONDS_MAX 1e12 /* for ever: the product must fit */
+static uint64_t ms(double s) { return s > 0 ? (uint64_t)((s < SECONDS_MAX ? s : SECONDS_MAX) * 1000 + 0.5) : 0; }
+static bool is_value(int type) { return type == KGW_DT_NIL || type == KGW_DT_BOOLEAN || type == KGW_DT_NUMBER || type == KGW_DT_STRING; }
 
 void *kgw_ffi_dict_make(const char *name, double size) { return kgw_dict_make(name, (size_t)size); }
 void *kgw_ffi_dict_find(const char *name) { return kgw_dict_find(name); }
@@ -43,6 +45,7 @@ int kgw_ffi_dict_set(void *d, const char *key, size_t len, int type, const char 
 {
     kgw_dict_value_t v = {.type = (uint8_t)type, .flags = flags, .number = num, .ptr = str, .len = str_len};
     bool f = false;
+    if (!is_value(type)) return KGW_ERROR;
     int rc = kgw_dict_set(d, kgw_str(key, len), &v, now_ms(), ms(ttl), (unsigned)how, &f);
     *forcible = f;
     return rc;
@@ -71,6 +74,7 @@ int kgw_ffi_dict_expire(void *d, const char *key, size_t len, double ttl) { retu
 int kgw_ffi_dict_push(void *d, const char *key, size_t len, int type, const char *str, size_t str_len, double num, int left, uint32_t *n)
 {
     kgw_dict_value_t v = {.type = (uint8_t)type, .number = num, .ptr = str, .len = str_len};
+    if (!is_value(type)) return KGW_ERROR;
     return kgw_dict_push(d, kgw_str(key, len), &v, left, now_ms(), n);
 }
 
