@@ -1,7 +1,6 @@
 -- ngx.ctx of a request that plugins look at. What every request needs is put in at once; what few plugins read
 -- (balancer_data, request_uri, ...) comes into being when it is first read.
 -- Called by kong.runloop.access at the start of the phase.
-local new_tab = require "table.new"
 local proxy = require "ngx.proxy"
 
 local array_mt = require("kong.tools.cjson").array_mt
@@ -142,12 +141,6 @@ function context.fill(ctx, match, rec)
   ctx.plugins_plan = rec.plan
   ctx.plugins_record = rec
   return setmetatable(ctx, mt)
-end
-
-
--- Tables of the usual size, for callers that make ngx.ctx themselves.
-function context.new()
-  return new_tab(0, 32)
 end
 
 

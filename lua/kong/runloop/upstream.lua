@@ -141,7 +141,6 @@ local function new_try(ctx, rec, match)
     host = rec.host,
     port = rec.port,
     upstream = rec.upstream,
-    is_first = true,
   }
   if ctx then
     local scheme = has_scheme() and ngx.var.upstream_scheme
