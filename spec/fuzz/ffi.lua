@@ -216,6 +216,38 @@ local anywhere = {
 }
 
 
+-- A durable store in a folder of its own: get, seek, batches.
+local store
+anywhere[#anywhere + 1] = function()
+  local err = memory(160)
+  if not store then
+    local folder = os.tmpname()
+    os.remove(folder)
+    require("kgw.posix").mkdirs(folder)
+    local open = call("store_open", folder, 1048576, 0, err)
+    os.execute("rm -rf " .. folder)
+    if open == nil then error(ffi.string(err)) end
+    store = open
+  end
+  local key, n = bytes(random(3) > 1 and "k" .. random(9) or nil)
+  local batch, reason, found, value = call("batch_new", store), str(), str(), str()
+  for _ = 1, random(0, 3) do
+    if random(3) > 1 then
+      call("batch_put", batch, key, n, bytes())
+    else
+      call("batch_delete", batch, key, n)
+    end
+  end
+  call("batch_run", batch)
+  if call("batch_result", batch, reason) ~= 0 then read(reason) end
+  call("batch_free", batch)
+  if call("store_get", store, key, n, value, err) == 0 then read(value) end
+  call("store_release", store)
+  if call("store_seek", store, key, n, random(0, 1), found, value, err) == 0 then read(found) read(value) end
+  call("store_release", store)
+end
+
+
 local function in_dict(fn)
   anywhere[#anywhere + 1] = function()
     dict = dict or call("dict_find", "kong")
@@ -345,6 +377,19 @@ local request = {
   function() got("ssl_server_name") end,
   function() local s = str() if call("ssl_address", random(0, 1), out_of("int"), out_of("int"), s) == 0 then read(s) end end,
   function() return call("ssl_version") end,
+  function() return call("ssl_pointer") ~= nil and call("ssl_clear") + call("ssl_disable_reuse") end,
+  function() call("ssl_set_der_cert", bytes()) return call("ssl_set_der_key", bytes()) end,
+  function() local err, p, n = str(), bytes() return call("ocsp_staple", p, n, err) end,
+  function()
+    local key, n = bytes()
+    local ca, cn = bytes()
+    local cert, tn = bytes()
+    return call("set_tls", key, n, random(0, 1), integer(), ca, cn, cert, tn, bytes())
+  end,
+  function() return call("body_state", out_of("uint64_t")) + call("body_result") end,
+  function() if random(4) == 1 then call("body_discard") end end,
+  function() call("mark_balanced") return call("ctx_used") end,
+  function() return call("upstream_scheme_set") end,
   function() return call("ssl_client_chain", memory(100), 100) end,
 }
 
@@ -390,6 +435,25 @@ end
 -- Operations that wait; each runs in a light thread that may be killed in the middle.
 local waiting = {
   function() return done(call("sleep", random(3) == 1 and math.abs(double()) or random() / 100)) end,
+  function()
+    if base.cur.req == nil then return end
+    local why = str()
+    local s = call("rsock_new", random(0, 1), why)
+    if s == nil then return read(why) end
+    received("rsock_received", s, "rsock_receive")
+    local p, n = bytes()
+    if random(3) == 1 then done(call("rsock_send", s, p, n, timeout())) end
+    local _ = ffi.string(call("rsock_err", s))
+    call("rsock_free", s)
+  end,
+  function()
+    if base.cur.req == nil or random(3) > 1 then return end
+    done(call("body_read"))
+    local p, n = bytes()
+    if random(2) == 1 then call("body_set", p, n) end
+    if random(4) == 1 then call("print", p, n) end
+    if random(8) == 1 then call("send_headers") end
+  end,
   function(port)
     local s = call("sock_new")
     local ip, n = bytes(random(4) > 1 and "127.0.0.1" or nil)
@@ -470,8 +534,11 @@ local waiting = {
     local text_p, n = bytes()
     done(call("pipe_write", p, text_p, n, random(0, 20)))
     if random(2) == 1 then call("pipe_shutdown", p, random(0, 2)) end
-    local rc = call("pipe_read", p, random(1, 2), random(0, 3), random(0, 100), random(0, 20))
-    if rc == base.AGAIN then rc = done(rc) end
+    local rc = call("pipe_read", p, 1, random(0, 3), random(0, 100), random(0, 20))
+    if rc == base.AGAIN then
+      local out = str()
+      if call("pipe_read_result", p, 1, done(rc), out) == 0 then read(out) end
+    end
     if random(2) == 1 then call("pipe_kill", p, 9) end
     done(call("pipe_wait", p, random(0, 20)))
     call("pipe_status", p, out_of("int"), out_of("int"))
@@ -524,18 +591,6 @@ function fuzz.waiting(n, port)
       ngx.thread.kill(threads[i])
     end
   end
-end
-
-
---- The functions of api.h that were never called: array of names.
-function fuzz.missed(names)
-  local out = {}
-  for _, name in ipairs(names) do
-    if not fuzz.called[name] then
-      out[#out + 1] = name
-    end
-  end
-  return out
 end
 
 
