@@ -201,6 +201,10 @@ int kgw_ffi_latency(int which, double *ms)
         from = t->start_us;
         to = t->connect_us;
         break;
+    case 4:
+        from = r->head_us;
+        to = r->end_us ? r->end_us : kgw_clock_mono_us();
+        break;
     default: return KGW_ERROR;
     }
     if (!from || !to || to < from) return KGW_DECLINED;

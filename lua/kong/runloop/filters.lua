@@ -110,6 +110,7 @@ end
 function filters.response()
   local ctx = ngx.ctx
   ctx.KONG_PHASE = PHASE_RESPONSE
+  note_latencies(ctx)
   local list = plan_of(ctx).response
   if list then
     walk_response(ctx, list)
@@ -167,7 +168,7 @@ function filters.log()
     note_latencies(ctx)
   end
   if proxy.is_proxied() then
-    ctx.KONG_RECEIVE_TIME = latency(3)
+    ctx.KONG_RECEIVE_TIME = whole(latency(proxy.RECEIVE_TIME))
   end
   local tracing = state.instrumentation
   if tracing then
