@@ -167,7 +167,7 @@ describe("kgw plugin check", function()
     says(out, "schema.lua:2", "error: no_consumer: unknown field", "typedefs.no_consumer")
     _, out = check { ["schema.lua"] = "return { name = 'other', fields = {} }\n" }
     says(out, "schema.lua:1", "error: the schema has no config field")
-    says(out, "schema.lua:1", "error: the schema's name is \"other\"")
+    says(out, "schema.lua:1", "warning: the schema's name is \"other\"")
   end)
 
   it("warns of what a control plane cannot take; --strict makes warnings count", function()

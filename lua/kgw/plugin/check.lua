@@ -27,6 +27,21 @@ local function quoted(text)
 end
 
 
+-- The name that a schema gives, when its text shows it.
+local function name_in(path)
+  local unit = require("kgw.plugin.parser").parse(posix.read_file(path) or "")
+  local value = unit and unit.result
+  if value and value.kind == "path" and type(value.base) == "table" then
+    value = value.base.value
+  end
+  value = value and value.fields and value.fields.name
+  if value and value.kind == "path" and type(value.base) == "table" then
+    value = value.base.value
+  end
+  return value and value.kind == "const" and value.value or nil
+end
+
+
 --- The plugins in a folder: it holds kong/plugins/NAME, or it is such a folder. Array of { name, path, root, files }, sorted by
 -- name; root is nil when the modules cannot be found by their names below any folder.
 function check.find(folder)
@@ -38,7 +53,8 @@ function check.find(folder)
   end
   if posix.exists(folder .. "/handler.lua") or posix.exists(folder .. "/schema.lua") then
     local absolute = posix.absolute(folder)
-    add(folder, absolute:match("([^/]+)$"), absolute:match("^(.*)/kong/plugins/[^/]+$"))
+    local root = absolute:match("^(.*)/kong/plugins/[^/]+$")
+    add(folder, not root and name_in(folder .. "/schema.lua") or absolute:match("([^/]+)$"), root)
   end
   for _, path in ipairs(lines_of("find " .. quoted(folder .. "/kong/plugins") .. " -mindepth 1 -maxdepth 1 -type d 2>/dev/null | sort")) do
     if posix.exists(path .. "/handler.lua") or posix.exists(path .. "/schema.lua") then
@@ -75,14 +91,20 @@ end
 -- "file:line: text" of Lua becomes a finding of that place when the file is the plugin's.
 function Report:add_error(plugin, default, err, hint)
   local text = tostring(err)
-  for _, path in ipairs(plugin.files) do
-    local at = text:find(path .. ":%d+:") or text:find(path, 1, true)
-    local line = at and text:sub(at + #path):match("^:(%d+):")
-    if line then
-      return self:add(path, tonumber(line), "error", text:sub(at + #path):match("^:%d+: ?([^\n]*)"), hint)
+  local missing = text:match("module '([^']+)' not found")
+  if missing then
+    hint = "install it, or add its folder to lua_package_path"
+  end
+  -- Lua shortens long names to "...the/end/of/it.lua".
+  local first, cut, place, line, message = text:match("^([^\n]-)(%.?%.?%.?)([^%s:]+%.lua):(%d+): ?([^\n]*)")
+  if first == "" then
+    for _, path in ipairs(plugin.files) do
+      if path == place or cut ~= "" and path:sub(-#place) == place then
+        return self:add(path, tonumber(line), "error", message, hint)
+      end
     end
   end
-  self:add(default, 1, "error", text, hint)
+  self:add(default, 1, "error", text:match("^[^\n]*"), hint)
 end
 
 
@@ -144,6 +166,10 @@ local function check_handler(plugin, units, report, api)
   end
   local ok, handler = pcall(require, module)
   if not ok then
+    local missing = tostring(handler):match("module '([^']+)' not found")
+    if rules.REMOVED_MODULES[missing] then -- the scan says what to use
+      return
+    end
     report:add_error(plugin, path, handler, "the file must load without a request")
     return
   end
@@ -257,7 +283,7 @@ local function check_schema(plugin, units, report, api, db)
     report:add(path, line, "error", "the schema has no config field", "add { config = { type = \"record\", fields = {} } } to fields")
   end
   if schema.name ~= plugin.name then
-    report:add(path, locate(units, unit, { "name" }, api), "error",
+    report:add(path, locate(units, unit, { "name" }, api), "warning",
                fmt("the schema's name is %q, the plugin's is %q", tostring(schema.name), plugin.name),
                "write name = \"" .. plugin.name .. "\"")
   end

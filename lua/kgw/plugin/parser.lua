@@ -294,7 +294,7 @@ function Parser:store(target, value, line)
       base.value = base.value or value
       base.writes = base.writes + 1
     elseif type(base) == "string" then
-      self.globals[#self.globals + 1] = { name = base, line = line }
+      self.globals[#self.globals + 1] = { name = base, line = line, is_inner = self.fn.parent ~= nil }
     end
     return
   end
@@ -472,7 +472,8 @@ end
 
 
 --- text -> { main, functions, globals, requires, result, result_line }, or nil, err. `main` is the file itself as a function;
--- globals: array of { name, keys, line } that are written; requires: array of { name, line }.
+-- globals: array of { name, keys, line, is_inner (in a
+-- function) } that are written; requires: array of { name, line }.
 function parser.parse(text)
   local main = { name = "the file", line = 1, params = {}, uses = {}, is_main = true }
   local self = setmetatable({

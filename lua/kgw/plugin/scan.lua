@@ -290,7 +290,7 @@ end
 local function check_globals(self, unit)
   for _, global in ipairs(unit.globals) do
     if not global.keys then
-      self:report(unit, global.line, "error", fmt("writes the global '%s', which all plugins and requests share", global.name),
+      self:report(unit, global.line, global.is_inner and "error" or "warning", fmt("writes the global '%s', which all plugins and requests share", global.name),
                   "declare it with local; for what a request needs use kong.ctx.plugin")
     elseif rawget(_G, global.name) and global.name ~= "kong" and global.name ~= "ngx" then
       self:report(unit, global.line, "warning", fmt("changes %s.%s for all plugins", global.name, table.concat(global.keys, ".")))
