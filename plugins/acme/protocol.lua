@@ -41,7 +41,7 @@ local function send(method, url, body)
     method = method,
     body = body,
     headers = { ["Content-Type"] = body and "application/jose+json" },
-    ssl_verify = false,
+    ssl_verify = true,
   })
   if not res then
     return nil, fmt("%s %s: %s", method, url, err)

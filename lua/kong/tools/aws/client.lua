@@ -117,7 +117,7 @@ function client.request(request, options)
     path = path .. (query ~= "" and "?" .. query or ""),
     headers = headers,
     body = request.body,
-    ssl_verify = false,
+    ssl_verify = true,
     keepalive_timeout = options.keepalive,
     proxy_opts = options.proxy_url and { http_proxy = options.proxy_url, https_proxy = options.proxy_url },
   })
