@@ -232,7 +232,7 @@ Usage: kong dev [OPTIONS] [DIR...]
 
 Run a gateway in the foreground that takes over plugin and configuration files
 as soon as they are saved. Each DIR (default .) may hold kong/plugins/NAME and
-a kong.yml. Logs go to the terminal; the request header Kong-Debug: 1 asks for
+a kong.yml. Logs go to the terminal; the request header Kong-Debug: timing asks for
 the times of plugins.
 
 Options:
