@@ -1,4 +1,5 @@
--- The C boundary under arguments nobody expects (spec/fuzz/ffi.lua), with the sanitizers' build when it is there.
+-- The C boundary under arguments nobody expects (spec/fuzz/ffi.lua), with the sanitizers' build when it is there. Another
+-- KGW_FUZZ_SEED gives other arguments.
 local kgw = require "spec.support.kgw"
 local posix = require "kgw.posix"
 local test = require "kgw.test"
@@ -27,12 +28,13 @@ return H
 local SCHEMA = "return { name = \"%s\", fields = { { config = { type = \"record\", fields = {} } } } }\n"
 
 local program = posix.exists("build-dev/kgw") and posix.absolute("build-dev/kgw") or kgw.program
+local first = tonumber(os.getenv("KGW_FUZZ_SEED")) or 1
 local environment = { ASAN_OPTIONS = "detect_leaks=0", UBSAN_OPTIONS = "halt_on_error=1:print_stacktrace=1" }
 
 
 describe("the C boundary", function()
   it("withstands arguments nobody expects outside of requests, in init and while it waits", function()
-    for seed = 1, 4 do
+    for seed = first, first + 3 do
       local words = { "timeout 120" }
       for name, value in pairs(environment) do
         table.insert(words, 1, name .. "=" .. value)
@@ -63,7 +65,7 @@ describe("the C boundary", function()
                    { name = "b", routes = { { paths = { "/b" } } }, plugins = { { name = "fuzz-response" } } } },
       plugins = { { name = "fuzz" } },
     }, { paths = { folder, "." }, program = program, conf = { log_level = "crit" } })
-    for seed = 1, 150 do
+    for seed = first, first + 149 do
       gateway:request(seed % 3 == 0 and "POST" or "GET", (seed % 2 == 0 and "/a" or "/b") .. "?x=1&y=%20",
                       { headers = { ["X-Seed"] = tostring(seed) }, timeout = 0.3, body = seed % 3 == 0 and ("b"):rep(seed * 100) or nil })
       local log = gateway:error_log() .. (posix.read_file(gateway.folder .. "/start.log") or "")
