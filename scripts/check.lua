@@ -88,7 +88,7 @@ local LAYERS = {
 
 -- Modules whose name says another layer than the one they belong to.
 local EXCEPTIONS = { ["kong.tools.redis.schema"] = 3, ["kong.api.workers"] = 3, ["kong.pdk.private.form"] = 1,
-  ["resty.aws"] = 2 }
+  ["resty.aws"] = 2, ["resty.acme.client"] = 4, ["resty.acme.util"] = 4, ["kong.tools.request_aware_table"] = 4 }
 
 
 local function layer_of(name)
