@@ -15,13 +15,15 @@ local fmt = string.format
 local test = {}
 
 local READY_SECONDS = 10
--- Runs a gateway as long as the other end of the standard input is open, then ends it and removes its folder.
+-- Runs a gateway as long as the other end of the standard input is open, then ends it (the second signal cuts what is under
+-- way) and removes its folder.
 local KEEPER = [[
 "$0" docker-start -c "$1/kong.conf" > "$1/start.log" 2>&1 < /dev/null &
 pid=$!
 trap '' INT TERM
 cat > /dev/null
 kill -TERM $pid 2> /dev/null
+sleep 0.1
 kill -TERM $pid 2> /dev/null
 wait $pid
 rm -rf "$1"
