@@ -356,9 +356,9 @@ function dev.take_over(folders, configuration, paths)
 end
 
 
---- Starts watching; called in the worker.
-function dev.start(folders, configuration)
-  local watch = dev.watch(folders, configuration and { configuration } or {})
+--- Starts watching; called in the worker. watch: made before the code was loaded, in the master, so that a worker that takes the
+-- place of a dead one, too, sees what was saved since.
+function dev.start(folders, configuration, watch)
   ngx.timer.every(POLL_SECONDS, function(premature)
     if premature then
       return

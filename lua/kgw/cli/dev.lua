@@ -71,9 +71,8 @@ end
 
 
 -- Waits for a save and starts the same command anew, in the same process.
-local function wait_and_start_again(folders, configuration)
+local function wait_and_start_again(watch)
   dev.say("waiting for a change")
-  local watch = dev.watch(folders, configuration and { configuration } or {})
   while not watch:changes() do
     posix.sleep_ms(POLL_MS)
   end
@@ -108,16 +107,17 @@ local function run(options)
   if not ok then
     node.fail(err)
   end
+  local watch = dev.watch(folders, conf.declarative_config and { conf.declarative_config } or {})
   ok, err = boot.start(conf)
   if not ok then
     dev.say("error: " .. tostring(err))
-    wait_and_start_again(folders, conf.declarative_config)
+    wait_and_start_again(watch)
   end
   local runloop = require "kong.runloop"
   local init_worker = runloop.init_worker
   runloop.init_worker = function()
     init_worker()
-    dev.start(folders, conf.declarative_config)
+    dev.start(folders, conf.declarative_config, watch)
   end
   for _, listener in ipairs(conf["$listeners"].proxy) do
     dev.say(("proxy %s://%s:%d"):format(listener.ssl and "https" or "http", listener.ip, listener.port))
