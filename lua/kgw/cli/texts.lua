@@ -232,8 +232,8 @@ Usage: kong dev [OPTIONS] [DIR...]
 
 Run a gateway in the foreground that takes over plugin and configuration files
 as soon as they are saved. Each DIR (default .) may hold kong/plugins/NAME and
-a kong.yml. Logs go to the terminal; the request header Kong-Debug: timing asks for
-the times of plugins.
+a kong.yml. Logs go to the terminal; the request header Kong-Debug: timing asks
+for the times of plugins.
 
 Options:
  -c,--conf    (optional string)  configuration file

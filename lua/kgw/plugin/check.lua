@@ -99,7 +99,8 @@ function Report:add_error(plugin, default, err, hint)
   local first, cut, place, line, message = text:match("^([^\n]-)(%.?%.?%.?)([^%s:]+%.lua):(%d+): ?([^\n]*)")
   if first == "" then
     for _, path in ipairs(plugin.files) do
-      if path == place or cut ~= "" and path:sub(-#place) == place then
+      local known = posix.absolute(path)
+      if posix.absolute(place) == known or cut ~= "" and known:sub(-#place) == place then
         return self:add(path, tonumber(line), "error", message, hint)
       end
     end
