@@ -22,6 +22,9 @@ Session.__index = Session
 local TOUCH_S = 60
 local ROLL_AT = 0.75
 
+local SECRET_KEY = "resty.session:secret"
+local own_secret
+
 local DEFAULTS = {
   audience = "default",
   cookie_name = "session",
@@ -41,6 +44,17 @@ local globals = {}
 local completed = setmetatable({}, { __mode = "k" })
 
 
+-- A random secret that all workers share, for sessions without one: their cookies end with the gateway.
+local function common_secret()
+  local dict = ngx.shared.kong
+  if not dict then
+    return rand.bytes(32)
+  end
+  dict:add(SECRET_KEY, rand.bytes(32))
+  return dict:get(SECRET_KEY) or rand.bytes(32)
+end
+
+
 local function complete(options)
   options = options or globals
   local conf = completed[options]
@@ -58,8 +72,8 @@ local function complete(options)
     conf[name] = value
   end
   if not conf.secret then
-    -- As good as none: cookies end with the worker that made them.
-    conf.secret = rand.bytes(32)
+    own_secret = own_secret or common_secret()
+    conf.secret = own_secret
   end
   completed[options] = conf
   return conf
