@@ -119,7 +119,9 @@ local function send(port, method, path, options)
   if options.query then
     path = path .. (path:find("?", 1, true) and "&" or "?") .. ngx.encode_args(options.query)
   end
-  local got, err = client:request_uri("http://127.0.0.1:" .. port .. path, { method = method, headers = headers, body = body })
+  local got, err = client:request_uri("http://127.0.0.1:" .. port .. path, {
+    method = method, headers = headers, body = body, keepalive = false,
+  })
   if not got then
     return nil, err
   end
