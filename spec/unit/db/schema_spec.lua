@@ -197,6 +197,20 @@ describe("schema", function()
     end)
   end)
 
+  it("transforms named fields, or all of the entity, each after the other", function()
+    local schema = assert(Schema.new {
+      name = "t",
+      fields = { { a = { type = "string" } }, { b = { type = "string" } } },
+      transformations = {
+        { input = { "a" }, on_write = function(a) return { a = a .. "1" } end, on_read = function(a) return { a = a:sub(1, -2) } end },
+        { on_write = function(entity) return { b = entity.b and entity.a .. entity.b } end },
+      },
+    })
+    assert.same({ a = "x1", b = "x1y" }, schema:transform({ a = "x", b = "y" }, nil, "insert"))
+    assert.same({ b = "y" }, schema:transform({ b = "y", a = nil }, nil, "select"))
+    assert.same({ a = "x" }, schema:transform({ a = "x1" }, nil, "select"))
+  end)
+
   it("treats null as absent where it may be", function()
     local services = entity "services"
     assert.same({}, errors_of(services, { host = "h", path = null, name = null }))

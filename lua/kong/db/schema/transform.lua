@@ -13,8 +13,12 @@ local get = value.get
 local transform = {}
 
 
--- Collects the arguments of a transformation; nil when one that it wants is absent.
+-- Collects the arguments of a transformation: the fields that it names, or all of the entity when it names none; nil when
+-- one that it wants is absent.
 local function arguments(spec, input, original)
+  if not spec.input and not spec.needs then
+    return { input }, 1
+  end
   local args, n = {}, 0
   for _, path in ipairs(spec.input or {}) do
     local v = get(input, path)
@@ -50,7 +54,7 @@ function transform.run(plan, input, original, context)
     local fn = spec[hook]
     local args, n
     if fn then
-      args, n = arguments(spec, input, original)
+      args, n = arguments(spec, output, original)
     end
     if args then
       local changed, err = fn(unpack(args, 1, n))
