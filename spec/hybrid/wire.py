@@ -38,7 +38,7 @@ class Wire:
     """One connection: reads heads and frames, sends bytes."""
 
     def __init__(self, sock, timeout: float = 10):
-        self.sock, self.pending = sock, b""
+        self.sock, self.pending, self.is_watched = sock, b"", False
         sock.settimeout(timeout)
 
     def send(self, data: bytes) -> None:
@@ -82,12 +82,13 @@ class Wire:
         return {"fin": first >> 7, "opcode": first & 15, "masked": int(masked), "payload": payload}
 
     def close(self) -> None:
-        """Also when another thread reads."""
+        """Also when another thread reads: that thread then closes, so that a last TLS record cannot reach a reused descriptor."""
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        self.sock.close()
+        if not self.is_watched:
+            self.sock.close()
 
 
 def accept_key(head: str) -> str:
@@ -119,6 +120,7 @@ class Watch:
     def __init__(self, wire: Wire):
         self.wire, self.hashes, self.binaries, self.is_closed = wire, [], [], False
         wire.sock.settimeout(None)
+        wire.is_watched = True
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
@@ -132,6 +134,8 @@ class Watch:
                     self.binaries.append(got["payload"])
         except (Closed, OSError, ValueError):
             self.is_closed = True
+        finally:
+            self.wire.sock.close()
 
 
 class FakeControlPlane:
