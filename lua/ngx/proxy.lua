@@ -183,6 +183,12 @@ function proxy.want(header_filter, body_filter, log, response)
 end
 
 
+-- This request enters body_filter after all; for header_filter, before the head is out.
+function proxy.want_body_filter()
+  C.kgw_ffi_want_body_filter()
+end
+
+
 -- Phases (mask) that C enters although a request never reached its route.
 function proxy.hooked_phases(mask)
   C.kgw_ffi_hooked_phases(mask)

@@ -129,6 +129,7 @@ void kgw_ffi_set_buffering(int request, int response);
 int kgw_ffi_set_tls(const char *key, size_t key_len, int verify, int depth, const char *ca, size_t ca_len, const char *cert, size_t cert_len, const char *priv, size_t priv_len);
 int kgw_ffi_set_tls_objects(const char *key, size_t key_len, int verify, int depth, const char *ca, size_t ca_len, const char *cert, size_t cert_len, const char *priv, size_t priv_len, void *chain, void *pkey, void *store, kgw_ffi_str_t *made);
 void kgw_ffi_want(int header_filter, int body_filter, int log, int response);
+void kgw_ffi_want_body_filter(void);
 int kgw_ffi_last_failure(void);
 int kgw_ffi_try_get(int i, kgw_ffi_str_t *ip, int *port, int *status, int *outcome);
 int kgw_ffi_tries(void);

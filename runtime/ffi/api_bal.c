@@ -166,6 +166,12 @@ void kgw_ffi_want(int header_filter, int body_filter, int log, int response)
     r->hold_response = response != 0;
 }
 
+/* From header_filter: what it left for the body's place has to get there. */
+void kgw_ffi_want_body_filter(void)
+{
+    if (cur_req()) cur_req()->want_body_filter = true;
+}
+
 int kgw_ffi_last_failure(void) { return cur_req() ? cur_req()->last_failure : 0; }
 int kgw_ffi_tries(void) { return cur_req() ? (int)cur_req()->tries_cnt : 0; }
 

@@ -9,8 +9,10 @@ local find = string.find
 local lower = string.lower
 local next = next
 local ngx = ngx
-local set_held_body = require("ngx.proxy").set_held_body
+local proxy = require "ngx.proxy"
+local set_held_body = proxy.set_held_body
 local type = type
+local want_body_filter = proxy.want_body_filter
 
 local HEADER_FILTER = phases.phases.header_filter
 local RESPONSE = phases.phases.response
@@ -60,6 +62,7 @@ local function put_body(ctx, body)
   local phase = ctx.KONG_PHASE
   if phase == HEADER_FILTER then
     ctx.response_body = body
+    want_body_filter()
   elseif phase == RESPONSE then
     set_held_body(body)
   else
