@@ -11,7 +11,7 @@ const kgw_ffi_cur_t *kgw_ffi_cur(void);
 void kgw_ffi_boot_set(const char *key, const char *value, size_t len);
 void kgw_ffi_boot_clear(void);
 /* A self-signed certificate and its key as PEM; kind: 0 RSA 2048, 1 P-256, 2 P-384. The texts live until the next call.
-   ..._later makes them in a process of its own and then replaces two files. */
+   ..._later: the master makes them in a process of its own once it runs, and replaces two files. */
 int kgw_ffi_self_signed(int kind, const char *name, int days, kgw_ffi_str_t *cert, kgw_ffi_str_t *key);
 int kgw_ffi_self_signed_later(int kind, const char *name, int days, const char *cert_path, const char *key_path);
 int kgw_ffi_boot_log(const char *path, int level);

@@ -6,9 +6,11 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -108,16 +110,44 @@ static bool write_pair(const char *cert_path, kgw_ffi_str_t cert, const char *ke
     return write_new(new_key, key, 0600) && write_new(new_cert, cert, 0644) && rename(new_key, key_path) == 0 && rename(new_cert, cert_path) == 0;
 }
 
+static struct {
+    char name[64], cert_path[1024], key_path[1024];
+    int kind, days;
+} jobs[8];
+static unsigned job_cnt;
+
 int kgw_ffi_self_signed_later(int kind, const char *name, int days, const char *cert_path, const char *key_path)
 {
+    if (job_cnt == KGW_ARRAY_LEN(jobs)) return KGW_ERROR;
+    jobs[job_cnt].kind = kind;
+    jobs[job_cnt].days = days;
+    snprintf(jobs[job_cnt].name, sizeof(jobs[0].name), "%s", name);
+    snprintf(jobs[job_cnt].cert_path, sizeof(jobs[0].cert_path), "%s", cert_path);
+    snprintf(jobs[job_cnt].key_path, sizeof(jobs[0].key_path), "%s", key_path);
+    job_cnt++;
+    return KGW_OK;
+}
+
+void kgw_keys_start(void)
+{
+    if (!job_cnt) return;
+    pid_t parent = getpid();
     fflush(NULL);
-    pid_t pid = fork();
-    if (pid != 0) return pid < 0 ? KGW_ERROR : KGW_OK;
-    /* The caller's streams must not stay open for as long as this takes. */
+    if (fork() != 0) {
+        job_cnt = 0;
+        return;
+    }
+    /* It ends with the master and keeps nothing of its open: no stream, no listening socket. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; null >= 0 && fd < 3; fd++) dup2(null, fd);
+    close_range(3, ~0u, 0);
     setpriority(PRIO_PROCESS, 0, 19);
-    kgw_ffi_str_t cert, key;
-    if (kgw_ffi_self_signed(kind, name, days, &cert, &key) != KGW_OK) _exit(1);
-    _exit(write_pair(cert_path, cert, key_path, key) ? 0 : 1);
+    for (unsigned i = 0; i < job_cnt; i++) {
+        kgw_ffi_str_t cert, key;
+        if (kgw_ffi_self_signed(jobs[i].kind, jobs[i].name, jobs[i].days, &cert, &key) != KGW_OK) _exit(1);
+        if (!write_pair(jobs[i].cert_path, cert, jobs[i].key_path, key)) _exit(1);
+    }
+    _exit(0);
 }

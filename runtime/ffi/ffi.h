@@ -10,6 +10,8 @@
 #include "ffi/api.h"
 #pragma GCC visibility pop
 
+/* The master runs: makes the certificates that were asked for by kgw_ffi_self_signed_later, in a child that ends with it. */
+void kgw_keys_start(void);
 /* Access logs may name variables from now on (api_var.c). */
 void kgw_vars_for_log(void);
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "ffi/ffi.h"
 #include "net/tls_ctx.h"
 #include "proc/privs.h"
 #include "proc/worker.h"
@@ -297,6 +298,7 @@ static void reload(kgw_vm_t *(*make_vm)(const char *))
     close_unused_sockets();
     unref_contexts(&old_conf);
     kgw_vm_free(old_vm);
+    kgw_keys_start();
     KGW_LOG(KGW_LOG_NOTICE, "configuration reloaded");
     return;
 keep_old:
@@ -442,6 +444,7 @@ int kgw_master_run(kgw_vm_t *first, kgw_vm_t *(*make_vm)(const char *))
     } else {
         KGW_LOG(KGW_LOG_NOTICE, "started, pid %d, %u workers", (int)master_pid, conf.workers);
     }
+    kgw_keys_start();
     loop(make_vm);
     if (has_pid_file) unlink(conf.pid_file);
     KGW_LOG(KGW_LOG_NOTICE, "exit");

@@ -32,6 +32,23 @@ describe("a node", function()
     assert.is_nil(node:get("/r"))
   end)
 
+  it("gets an RSA certificate soon after its start, and leaves no process behind", function()
+    local node = kgw.new({ proxy_listen = "127.0.0.1:" .. kgw.free_port() .. " ssl" }, yml("one")):start()
+    local elliptic = posix.read_file(node.prefix .. "/ssl/kong-default-ecdsa.crt")
+    kgw.wait_for("the certificate", 30, function()
+      return posix.read_file(node.prefix .. "/ssl/kong-default.crt") ~= elliptic
+    end)
+    assert.are.equal(0, node:cli("stop"))
+    local again = kgw.new({ proxy_listen = "127.0.0.1:" .. kgw.free_port() .. " ssl" }, yml("one")):start()
+    local children = again:workers()
+    assert.are.equal(0, again:cli("stop"))
+    for _, child in ipairs(children) do
+      kgw.wait_for("the end of a child", 5, function()
+        return posix.has_ended(child)
+      end)
+    end
+  end)
+
   it("takes a changed file and changed settings at reload", function()
     local node = kgw.new(nil, yml("one")):start()
     node:write("kong.yml", yml("two"))
