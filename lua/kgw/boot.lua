@@ -136,6 +136,10 @@ local function hand_over(conf)
   if not is_usable then
     remark("the prefix " .. conf.prefix .. " cannot be written: nothing is saved in it")
   end
+  if conf.database == "postgres" then
+    remark("database = postgres: there is no Postgres here, so this node has no entities and takes none; use database = off "
+           .. "(declarative_config, POST /config) or database = lmdb (the Admin API writes)")
+  end
   local logs = prefix.logs(conf, remark)
   ffi.C.kgw_ffi_boot_log(logs.error, LEVELS[conf.log_level])
   local material, err = certificates.of(conf, is_usable)
