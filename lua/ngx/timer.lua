@@ -1,6 +1,7 @@
 -- ngx.timer: the function and its arguments wait here under an id that C hands back when the time has come. As under
 -- Kong's timer library the handle is a name, misuse raises, and `every` never overlaps with itself.
 local base = require "ngx.base"
+local guard = require "ngx.guard"
 
 local C = base.C
 local cur = base.cur
@@ -13,6 +14,7 @@ local unpack = unpack
 
 local PREMATURE = true
 local LIMIT = 65536
+local NO_ARGS = {}
 
 local jobs = {}
 local names = {}
@@ -159,19 +161,28 @@ function Timer.run(id, premature)
 end
 
 
-local function on_error(err)
-  local line = "lua entry thread aborted: runtime error: " .. debug.traceback(tostring(err), 2)
+local function log_failure(err, trace)
+  local line = "lua entry thread aborted: runtime error: " .. (trace or tostring(err))
   C.kgw_ffi_log(4, line, #line < 4000 and #line or 4000)
 end
 
 
--- One run of `every`; the next one is due an interval after this one began, or at once when it took longer.
+local function with_traceback(err)
+  return { err, debug.traceback(tostring(err), 2) }
+end
+
+
+-- One run of `every`; the next one is due an interval after this one began, or at once when it took longer. There is none
+-- after one that never ended.
 function Timer.run_again(job)
   local began = C.kgw_ffi_now()
-  if job.n == 0 then
-    xpcall(job.fn, on_error, false)
-  else
-    xpcall(job.fn, on_error, false, unpack(job.args, 1, job.n))
+  local ok, finished, failure = guard.call(xpcall, job.fn, with_traceback, false, unpack(job.args or NO_ARGS, 1, job.n))
+  if not ok then
+    log_failure(finished)
+    job.is_cancelled = job.is_cancelled or guard.is_interruption(finished)
+  elseif not finished then
+    log_failure(failure[1], failure[2])
+    job.is_cancelled = job.is_cancelled or guard.is_interruption(failure[1])
   end
   if job.is_cancelled or C.kgw_ffi_worker_exiting() ~= 0 then
     names[job.name] = nil

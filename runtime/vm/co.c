@@ -8,7 +8,6 @@
 #include "base/freelist.h"
 #include "base/log.h"
 #include "vm/vm.h"
-#include "vm/watchdog.h"
 
 #define THREADS_KEPT 128
 #define HOG_US 50000
@@ -122,8 +121,7 @@ int kgw_co_run(kgw_co_t *co)
     uint64_t start = kgw_clock_mono_us();
     kgw_req_t *now_before = kgw_req_now;
     kgw_req_now = co->req;
-    kgw_co_run_cnt++;
-    kgw_lua_depth++;
+    if (!kgw_lua_depth++) kgw_co_run_cnt++;
     int rc = lua_resume(co->L, nargs);
     kgw_lua_depth--;
     kgw_req_now = now_before;

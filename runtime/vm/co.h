@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "net/loop.h"
 #include "proxy/req.h"
+#include "vm/watchdog.h"
 
 /* Embedded in what is waited for. cancel is called when the co is dropped while it waits. */
 struct kgw_op {
@@ -42,6 +43,7 @@ struct kgw_co {
     void *user;
     unsigned *thread_cnt;  /* of a timer: it and its light threads that live */
     kgw_conn_t *conn;      /* of the certificate phase */
+    kgw_guard_t guard;     /* the piece of it that has a budget of its own */
     uint64_t id;
 };
 

@@ -5,6 +5,7 @@
  *                              valid until fn returned.
  *   send_head() -> boolean     the response's head is committed: header_filter runs, unless it did; false when it failed.
  *   flush(wait) -> rc          head and printed bytes go to the client. KGW_AGAIN with `wait`: yield until they went.
+ *   guard() -> a, b            what the caller calls until unguard(a, b) has a CPU budget of its own (vm/watchdog.h).
  */
 #include <lauxlib.h>
 
@@ -80,9 +81,23 @@ static int flush(lua_State *L)
     return 1;
 }
 
+static int guard(lua_State *L)
+{
+    kgw_guard_t before = kgw_watchdog_guard(L);
+    lua_pushlightuserdata(L, before.L);
+    lua_pushinteger(L, before.depth);
+    return 2;
+}
+
+static int unguard(lua_State *L)
+{
+    kgw_watchdog_unguard((kgw_guard_t){lua_touserdata(L, 1), (int)lua_tointeger(L, 2)});
+    return 0;
+}
+
 static int open_module(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"spawn", spawn}, {"send_head", send_head}, {"flush", flush}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"spawn", spawn}, {"send_head", send_head}, {"flush", flush}, {"guard", guard}, {"unguard", unguard}, {NULL, NULL}};
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     return 1;

@@ -189,9 +189,8 @@ int kgw_vm_start_worker(kgw_vm_t *vm, kgw_loop_t *loop, unsigned id, unsigned cn
     kgw_co_t *co = kgw_co_new(NULL, KGW_PH_INIT_WORKER, kgw_slot_get());
     co->owns_slot = true;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, vm->entries[KGW_ENTRY_INIT_WORKER]);
-    if (kgw_co_run(co) == KGW_ERROR) return KGW_ERROR;
-    if (kgw_watchdog_start(vm->L, (unsigned)kgw_settings_int("plugin_cpu_limit", 1000)) != KGW_OK) KGW_LOG(KGW_LOG_WARN, "plugin_cpu_limit is not in force");
-    return KGW_OK;
+    if (kgw_watchdog_start(vm->L) != KGW_OK) KGW_LOG(KGW_LOG_WARN, "plugin_cpu_limit is not in force");
+    return kgw_co_run(co) == KGW_ERROR ? KGW_ERROR : KGW_OK;
 }
 
 void kgw_vm_exiting(kgw_vm_t *vm, bool end_timers)

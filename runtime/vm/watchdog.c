@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/settings.h"
 #include "proxy/req.h"
 #include "proxy/resp.h"
 #include "vm/co.h"
@@ -24,7 +25,7 @@
 #define GIVE_UP_TICKS 600
 /* Errors that code may catch before its coroutine is dropped. */
 #define ERRORS_MAX 2
-/* Timers and the Admin API load configurations: they get this many times the limit. */
+/* Timers and the Admin API load configurations, plugins prepare what they need when a worker starts: they get this many times the limit. */
 #define BACKGROUND_FACTOR 20
 #define MAY_DROP (KGW_PH_REWRITE | KGW_PH_ACCESS | KGW_PH_RESPONSE | KGW_PH_CONTENT)
 
@@ -32,6 +33,8 @@ volatile uint32_t kgw_co_run_cnt;
 
 static lua_State *main_L;
 static unsigned limit_ticks;
+static kgw_guard_t master_guard; /* outside of coroutines */
+static timer_t timer;
 
 static struct {
     uint32_t run;   /* the resume that was seen last */
@@ -44,28 +47,44 @@ static struct {
 /* Ends the request with the page for 500, whatever the code catches. */
 static void end_phase(lua_State *L, kgw_co_t *co)
 {
-    KGW_LOG(KGW_LOG_ERR, "Lua code that catches its interruption is dropped: %s", lua_tostring(L, -1));
     kgw_resp_exit(co->req, 500);
     co->exit_wanted = true;
     lua_yield(L, 0);
 }
 
-static unsigned limit_of(const kgw_co_t *co) { return co->phase & (KGW_PH_TIMER | KGW_PH_CONTENT) ? limit_ticks * BACKGROUND_FACTOR : limit_ticks; }
+static const kgw_guard_t *guard_of(const kgw_co_t *co) { return co ? &co->guard : &master_guard; }
 
-/* Requests and timers; not the phases in which a worker starts or ends. */
-static bool is_watched(const kgw_co_t *co) { return co && (co->req || co->phase == KGW_PH_TIMER); }
+static unsigned limit_of(const kgw_co_t *co)
+{
+    bool is_short = co && !co->guard.L && (co->phase & KGW_PH_CERT || (co->req && !(co->phase & KGW_PH_CONTENT)));
+    return is_short ? limit_ticks : limit_ticks * BACKGROUND_FACTOR;
+}
+
+/* All coroutines; of a worker's start and of the master what is guarded. */
+static bool is_watched(const kgw_co_t *co) { return guard_of(co)->L || (co && co->phase != KGW_PH_INIT_WORKER); }
+
+/* The guarded function has ended, and its caller runs. */
+static bool is_left(const kgw_guard_t *guard, lua_State *L)
+{
+    lua_Debug ar;
+    return L == guard->L && !lua_getstack(L, guard->depth, &ar);
+}
+
+static void unhook(void)
+{
+    lua_sethook(main_L, NULL, 0, 0);
+    seen.is_hooked = false;
+}
 
 static void on_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     kgw_co_t *co = kgw_cur.co;
-    bool is_other = kgw_co_run_cnt != seen.run, is_droppable = co && co->req && L == co->L && (co->phase & MAY_DROP);
+    const kgw_guard_t *guard = guard_of(co);
+    bool is_other = kgw_co_run_cnt != seen.run || is_left(guard, L), is_droppable = !guard->L && co && co->req && L == co->L && (co->phase & MAY_DROP);
     /* What catches its interruptions where the coroutine cannot be dropped is interrupted at each step, so that every pcall
        around it comes to its end. */
-    if (is_other || is_droppable || seen.errors < ERRORS_MAX) {
-        lua_sethook(main_L, NULL, 0, 0);
-        seen.is_hooked = false;
-    }
+    if (is_other || is_droppable || seen.errors < ERRORS_MAX) unhook();
     if (is_other) return;
     /* Code that catches the error and goes on is interrupted again at the next tick. */
     if (!is_watched(co)) return;
@@ -74,6 +93,7 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     lua_pushfstring(L, "interrupted after %d ms without waiting (see plugin_cpu_limit)", (int)(limit_of(co) * TICK_MS));
     lua_concat(L, 2);
     luaL_traceback(L, L, lua_tostring(L, -1), 0);
+    if (seen.errors == ERRORS_MAX) KGW_LOG(KGW_LOG_ERR, "Lua code catches its interruption: %s", lua_tostring(L, -1));
     if (seen.errors++ >= ERRORS_MAX && is_droppable && seen.errors % 2) {
         end_phase(L, co);
         return;
@@ -262,7 +282,7 @@ static void on_tick(int sig, siginfo_t *info, void *context)
     (void)sig;
     (void)info;
     if (!is_watched(kgw_cur.co) || kgw_co_run_cnt != seen.run) {
-        if (seen.is_hooked) lua_sethook(main_L, NULL, 0, 0);
+        if (seen.is_hooked) unhook();
         memset(&seen, 0, sizeof(seen));
         seen.run = kgw_co_run_cnt;
         return;
@@ -274,15 +294,16 @@ static void on_tick(int sig, siginfo_t *info, void *context)
         lua_sethook(main_L, on_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
         return;
     }
-    if (++seen.hooked_ticks > GIVE_UP_TICKS) give_up();
+    if (++seen.hooked_ticks > GIVE_UP_TICKS && kgw_cur.co) give_up();
     begin_steps(context);
 }
 
-int kgw_watchdog_start(lua_State *L, unsigned ms)
+int kgw_watchdog_start(lua_State *L)
 {
-    if (!ms) return KGW_OK;
+    int64_t ms = kgw_settings_int("plugin_cpu_limit", 1000);
     main_L = L;
-    limit_ticks = (ms + TICK_MS - 1) / TICK_MS;
+    limit_ticks = ms <= 0 ? 0 : ms > 1000000000 ? 1000000000 / TICK_MS / BACKGROUND_FACTOR : (unsigned)(ms + TICK_MS - 1) / TICK_MS;
+    if (!limit_ticks) return KGW_OK;
     struct sigaction sa = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART};
     if (prepare_steps() != KGW_OK || sigaction(SIGVTALRM, &sa, NULL) != 0) return KGW_ERROR;
     sigset_t set;
@@ -291,7 +312,6 @@ int kgw_watchdog_start(lua_State *L, unsigned ms)
     sigaddset(&set, SIGTRAP);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 
-    timer_t timer;
     struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};
     ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
     struct itimerspec every = {{0, TICK_MS * 1000000L}, {0, TICK_MS * 1000000L}};
@@ -300,4 +320,29 @@ int kgw_watchdog_start(lua_State *L, unsigned ms)
         return KGW_ERROR;
     }
     return KGW_OK;
+}
+
+kgw_guard_t kgw_watchdog_guard(lua_State *L)
+{
+    kgw_co_t *co = kgw_cur.co;
+    kgw_guard_t *guard = co ? &co->guard : &master_guard, before = *guard;
+    bool has_timer = co || before.L || kgw_watchdog_start(L) == KGW_OK;
+    lua_Debug ar;
+    int depth = 0;
+    while (lua_getstack(L, depth, &ar)) depth++;
+    kgw_co_run_cnt++;
+    if (has_timer) *guard = (kgw_guard_t){L, depth - 1};
+    return before;
+}
+
+void kgw_watchdog_unguard(kgw_guard_t before)
+{
+    kgw_co_t *co = kgw_cur.co;
+    bool is_last = !co && master_guard.L && !before.L;
+    *(co ? &co->guard : &master_guard) = before;
+    kgw_co_run_cnt++;
+    if (!is_last || !limit_ticks) return;
+    if (seen.is_hooked) unhook();
+    memset(&seen, 0, sizeof(seen));
+    timer_delete(timer);
 }

@@ -169,6 +169,19 @@ function Node:get(path, headers, port)
 end
 
 
+--- One POST on a new connection. Returns status, body.
+function kgw.post(path, body, content_type, port)
+  local sock = ngx.socket.tcp()
+  sock:settimeout(30000)
+  assert(sock:connect("127.0.0.1", port))
+  assert(sock:send("POST " .. path .. " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: " .. content_type
+                   .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body))
+  local text = assert(sock:receive("*a"))
+  sock:close()
+  return tonumber(text:match("^HTTP/1%.1 (%d+)")), text:match("\r\n\r\n(.*)$")
+end
+
+
 --- A node that was started in another way, to send requests to.
 function kgw.new_client(port)
   return setmetatable({ proxy = port }, Node)

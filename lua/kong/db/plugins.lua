@@ -2,6 +2,7 @@
 -- Every load error names the plugin; one bad plugin does not hide the others. Used by the runloop at start and by
 -- `kgw check`. Must never run a plugin's phases.
 local Entity = require "kong.db.schema.entity"
+local guard = require "ngx.guard"
 local metaschema = require "kong.db.schema.metaschema"
 local value = require "kong.db.schema.value"
 
@@ -13,7 +14,6 @@ local insert = table.insert
 local ipairs = ipairs
 local next = next
 local pairs = pairs
-local pcall = pcall
 local require = require
 local sort = table.sort
 local tostring = tostring
@@ -26,7 +26,7 @@ local plugins = {}
 
 -- true, module | false, why there is none. An error inside an existing module is the error of the whole load.
 local function load_if_exists(name)
-  local ok, module = pcall(require, name)
+  local ok, module = guard.call(require, name)
   if ok then
     return true, module
   end
@@ -130,6 +130,7 @@ local function load_daos(db, name)
     if not schema then
       return nil, fmt("schema of custom plugin entity '%s.%s' is invalid: %s", name, tostring(definition.name), err)
     end
+    schema.is_of_plugin = true
     db:add_entity(schema)
   end
   return true

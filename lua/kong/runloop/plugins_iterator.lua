@@ -7,6 +7,7 @@
 -- plan from the next plugin on: `switch` makes (once) a plan whose beginning is the old one's.
 -- Must never look at request data.
 local constants = require "kong.constants"
+local guard = require "ngx.guard"
 
 local null = ngx.null
 
@@ -285,9 +286,9 @@ function iterator:configure()
     local plugin = self.sorted[i]
     local configure = plugin.handler.configure
     if configure then
-      local ok, err = pcall(configure, plugin.handler, self.configs[plugin.name])
+      local ok, err = guard.call(configure, plugin.handler, self.configs[plugin.name])
       if not ok then
-        ngx.log(ngx.ERR, "failed to execute the \"configure\" handler for plugin \"", plugin.name, "\": ", err)
+        ngx.log(ngx.ERR, "failed to execute the \"configure\" handler for plugin \"", plugin.name, "\": ", tostring(err))
       end
     end
   end
@@ -301,11 +302,11 @@ function iterator:init_worker()
     local plugin = self.sorted[i]
     local fn = plugin.handler.init_worker
     if fn then
-      local ok, err = pcall(fn, plugin.handler)
+      local ok, err = guard.call(fn, plugin.handler)
       if not ok then
         all_ok = false
         ngx.log(ngx.CRIT, "worker initialization error: failed to execute the \"init_worker\" handler for plugin \"",
-                plugin.name, "\": ", err, "; this node must be restarted")
+                plugin.name, "\": ", tostring(err), "; this node must be restarted")
       end
     end
   end

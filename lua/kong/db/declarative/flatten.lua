@@ -2,6 +2,7 @@
 -- ids and defaults filled in, values validated, references resolved. Works in place and in one walk, because ten
 -- thousand routes pass through it at start. Used by kong.db.declarative. Must never touch the current rows.
 local ids = require "kong.db.declarative.ids"
+local guard = require "ngx.guard"
 local messages = require "kong.db.schema.messages"
 local references = require "kong.db.declarative.references"
 local value = require "kong.db.schema.value"
@@ -10,6 +11,7 @@ local ipairs = ipairs
 local next = next
 local pairs = pairs
 local sub = string.sub
+local tostring = tostring
 local type = type
 
 local null = value.null
@@ -143,6 +145,34 @@ local function validate(state, info, item, node, i, own_parent, parent_field)
 end
 
 
+local function complete(state, info, item, node, i, own_parent, parent_field)
+  info.schema:fill(item, "insert")
+  validate(state, info, item, node, i, own_parent, parent_field)
+end
+
+
+-- Schemas that plugins wrote may raise and may never end.
+local function is_foreign(schema)
+  return schema.subschema_key or schema.is_of_plugin
+end
+
+
+-- What such a schema raised, as the error of the entity.
+local function as_errors(info, item, err)
+  err = tostring(err)
+  ngx.log(ngx.ERR, "the schema for an entity of ", info.name, " (", tostring(item.name or item.id), ") failed: ", err)
+  return { ["@entity"] = { "the schema failed: " .. err:match("^[^\n]*") } }
+end
+
+
+local function complete_foreign(state, info, item, node, i, own_parent, parent_field)
+  local ok, err = guard.call(complete, state, info, item, node, i, own_parent, parent_field)
+  if not ok then
+    add_errors(state, node, i, as_errors(info, item, err))
+  end
+end
+
+
 -- A row that was taken before, with the same bytes: only its place among the others is new.
 local function take_reused(state, info, item, node, i)
   if #info.foreigns > 0 then
@@ -213,8 +243,8 @@ local function take_item(state, info, item, node, i, parent, parent_field)
     note_references(state, info, item, node, i, own_parent)
   end
   references.note(state, info, item, node, i)
-  schema:fill(item, "insert")
-  validate(state, info, item, node, i, own_parent, parent_field)
+  local check = is_foreign(schema) and complete_foreign or complete
+  check(state, info, item, node, i, own_parent, parent_field)
   strip_nulls(item)
   if expiry then
     item.ttl = expiry
@@ -336,13 +366,26 @@ local function new_state(entities, pause, options)
 end
 
 
+-- The changed row | nil, errors
+local function transform(info, row)
+  if not is_foreign(info.schema) then
+    return info.schema:transform(row, nil, "insert")
+  end
+  local ok, changed, err = guard.call(info.schema.transform, info.schema, row, nil, "insert")
+  if ok then
+    return changed, err
+  end
+  return nil, as_errors(info, row, changed)
+end
+
+
 local function apply_transformations(state, entities)
   for _, info in ipairs(entities:sorted()) do
     local rows = state.rows[info.name]
     local transformations = info.schema.transformations
     if rows and transformations and #transformations > 0 or info.schema.subschema_key and rows then
       for i = 1, #rows do
-        local changed, err = info.schema:transform(rows[i], nil, "insert")
+        local changed, err = transform(info, rows[i])
         if not changed then
           state.errors[info.name] = state.errors[info.name] or {}
           state.errors[info.name][i] = err
