@@ -184,9 +184,22 @@ void kgw_conn_accept(kgw_listener_t *l)
     kgw_io_read_start(&c->io);
 }
 
-/* An idle client may be sending its next request right now: it gets this long to do so and an answer with Connection: close. */
+/* An idle client may be sending its next request right now: it gets time to do so and an answer with Connection: close. How much depends on its
+ * pace, so that connections of a client that sends every other second are not closed under its next request. */
 #define DRAIN_IDLE_MS 300
-#define DRAIN_SILENT_MS 2000 /* the same for a connection that never sent anything */
+#define DRAIN_SILENT_MS 2000 /* the least for a connection that never sent anything */
+#define DRAIN_MOST_MS 5000
+#define SLOW_MS 15000 /* who rests that long hardly sends in just the moment of the close */
+
+/* How long after its last request, or after the beginning of the drain, an idle connection stays open. */
+static uint64_t drain_wait(const kgw_conn_t *c, uint64_t since_ms)
+{
+    if (!c->requests) return DRAIN_SILENT_MS;
+    uint64_t age_ms = since_ms > c->idle_since_ms ? since_ms - c->idle_since_ms : 0, rest_ms = c->rest_ms > age_ms ? c->rest_ms : age_ms;
+    uint64_t most_ms = kgw_proxy_conf.tunnel_drain_ms && kgw_proxy_conf.tunnel_drain_ms < DRAIN_MOST_MS ? kgw_proxy_conf.tunnel_drain_ms : DRAIN_MOST_MS;
+    if (rest_ms >= SLOW_MS || rest_ms * 3 < DRAIN_IDLE_MS) return DRAIN_IDLE_MS;
+    return rest_ms * 3 < most_ms ? rest_ms * 3 : most_ms;
+}
 
 unsigned kgw_conn_drain_all(void)
 {
@@ -200,7 +213,7 @@ unsigned kgw_conn_drain_all(void)
         if (c->req && c->req->step == KGW_STEP_TUNNEL && kgw_clock.mono_ms - since_ms >= kgw_proxy_conf.tunnel_drain_ms) kgw_tunnel_go_away(c->req);
         if (c->req || (c->in && c->in->start < c->in->used)) continue;
         uint64_t from = c->idle_since_ms > since_ms ? c->idle_since_ms : since_ms;
-        if (kgw_clock.mono_ms - from >= (c->requests ? DRAIN_IDLE_MS : DRAIN_SILENT_MS)) kgw_io_close_after_flush(&c->io);
+        if (kgw_clock.mono_ms - from >= drain_wait(c, since_ms)) kgw_io_close_after_flush(&c->io);
     }
     return conn_cnt;
 }

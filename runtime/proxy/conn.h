@@ -68,6 +68,7 @@ struct kgw_conn {
     struct { kgw_addr_t src, dst; } *pp; /* what a PROXY header said, in the arena; NULL none */
     kgw_timer_t timer;
     uint64_t idle_since_ms;
+    uint32_t rest_ms;       /* the longest rest between requests lately, for draining */
     kgw_block_t *in;        /* bytes received and not yet used: data[start..used) */
     kgw_arena_t arena;      /* what lives as long as the connection */
     kgw_h1_t h1;

@@ -63,6 +63,10 @@ static void release_in(kgw_conn_t *c)
 static void start_req(kgw_conn_t *c, kgw_req_t *r)
 {
     c->is_idle = false;
+    if (c->requests) {
+        uint64_t rest_ms = kgw_clock.mono_ms - c->idle_since_ms, before_ms = c->rest_ms - c->rest_ms / 8;
+        c->rest_ms = (uint32_t)(rest_ms > before_ms ? rest_ms : before_ms);
+    }
     c->requests++;
     kgw_timer_stop(c->loop, &c->timer);
     if (!r->head_block && c->in) r->head_block = kgw_block_ref(c->in);

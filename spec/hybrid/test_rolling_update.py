@@ -1,103 +1,73 @@
-"""A rolling update as an orchestrator does it: a new data plane comes up, the old one gets SIGTERM while clients still send; nobody sees a failure."""
-import http.client
+"""A rolling update as an orchestrator does it: a new data plane comes up and is registered with the load balancer, an old one is taken out and gets
+SIGTERM, while clients send 1,000 requests a second on new and kept connections. No request fails."""
 import os
 import pathlib
 import shutil
 import signal
 import tempfile
-import threading
 import time
 import unittest
 
 from configs import message, name_hash, table
+from load import Balancer, Clients
 from node import Node, wait_for
-from upstream import Upstream
 from wire import BINARY, FakeControlPlane, Watch, frame, make_pair
 
-
-class Balancer:
-    """What a load balancer knows: nodes that said ready at the last look (every 50 ms)."""
-
-    def __init__(self):
-        self.nodes, self.ready, self.running = [], [], True
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while self.running:
-            self.ready = [node for node in self.nodes if node.status("/status/ready")[0] == 200]
-            time.sleep(0.05)
-
-
-class Client(threading.Thread):
-    """Keep-alive requests to whatever node the balancer names; notes everything that is not a 200."""
-
-    def __init__(self, balancer, pause: float):
-        super().__init__(daemon=True)
-        self.balancer, self.pause, self.sent, self.bad = balancer, pause, 0, []
-
-    def run(self):
-        connection, node = None, None
-        while self.balancer.running:
-            if connection is None or node not in self.balancer.ready:
-                if connection:
-                    connection.close()
-                node = self.balancer.ready[self.sent % len(self.balancer.ready)]
-                connection = http.client.HTTPConnection("127.0.0.1", node.ports["proxy"], timeout=10)
-            try:
-                connection.request("GET", "/r0/x")
-                answer = connection.getresponse()
-                body = answer.read()
-                if answer.status != 200:
-                    self.bad.append((node.folder.name, answer.status, body[:200]))
-                if answer.will_close:
-                    connection.close()
-                    connection = None
-            except (OSError, http.client.HTTPException) as error:
-                self.bad.append((node.folder.name, repr(error)))
-                connection = None
-            self.sent += 1
-            time.sleep(self.pause)
+RATE = float(os.environ.get("KGW_ROLLING_RATE", "1000"))
+UPDATES = int(os.environ.get("KGW_ROLLING_UPDATES", "3"))
 
 
 class RollingUpdate(unittest.TestCase):
-    def test_no_request_fails(self):
-        temp = pathlib.Path(tempfile.mkdtemp(prefix="kgw-roll-"))
-        self.addCleanup(shutil.rmtree, temp, ignore_errors=True)
-        cert, key = make_pair(temp, "cluster", "kong_clustering")
-        cp, upstream, balancer = FakeControlPlane(cert, key), Upstream(), Balancer()
-        self.addCleanup(upstream.close)
-        self.addCleanup(cp.close)
+    def setUp(self):
+        self.temp = pathlib.Path(tempfile.mkdtemp(prefix="kgw-roll-"))
+        self.addCleanup(shutil.rmtree, self.temp, ignore_errors=True)
+        self.pair = make_pair(self.temp, "cluster", "kong_clustering")
+        self.cp, self.balancer = FakeControlPlane(*self.pair), Balancer()
+        self.addCleanup(self.balancer.close)
+        self.addCleanup(self.cp.close)
 
-        def start(name):
-            node = Node(temp, name, role="data_plane", database="off", cluster_cert=cert, cluster_cert_key=key, plugins="off",
-                        cluster_control_plane=f"127.0.0.1:{cp.port}").start("proxy")
-            self.addCleanup(node.stop)
-            wire, _ = cp.accept()
-            watch = Watch(wire)
-            self.addCleanup(wire.close)
-            wire.send(frame(BINARY, message(table(upstream.port), name_hash("rolling"))))
-            wait_for(lambda: name_hash("rolling") in watch.hashes, 15, "the configuration")
-            balancer.nodes.append(node)
-            wait_for(lambda: node in balancer.ready, 10, f"readiness of {name}")
-            return node
+    def start_task(self, name: str) -> Node:
+        """A task that is ready and registered."""
+        node = Node(self.temp, name, role="data_plane", database="off", cluster_cert=self.pair[0], cluster_cert_key=self.pair[1], plugins="off",
+                    cluster_control_plane=f"127.0.0.1:{self.cp.port}").start("proxy")
+        self.addCleanup(node.stop)
+        wire, _ = self.cp.accept()
+        watch = Watch(wire)
+        self.addCleanup(wire.close)
+        wire.send(frame(BINARY, message(table(self.balancer.upstream), name_hash("rolling"))))
+        wait_for(lambda: name_hash("rolling") in watch.hashes, 15, "the configuration")
+        wait_for(lambda: node.status("/status/ready")[0] == 200, 10, f"readiness of {name}")
+        self.balancer.add(node.ports["proxy"])
+        return node
 
-        current = start("task0")
-        clients = [Client(balancer, 0.004) for _ in range(8)]
-        for client in clients:
-            client.start()
-        for i in (1, 2, 3):
-            fresh = start(f"task{i}")
-            pid = current.pid()
+    def stop_task(self, node: Node, is_told_first: bool) -> float:
+        """SIGTERM after the balancer took the task out, or before: then the health check finds out. Seconds until the process has ended."""
+        port, pid = node.ports["proxy"], node.pid()
+        began = time.monotonic()
+        if is_told_first:
             os.kill(pid, signal.SIGTERM)
-            wait_for(lambda: current not in balancer.ready, 10, "the old task to leave")
-            wait_for(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 40, "the old task to end")
-            balancer.nodes.remove(current)
-            current = fresh
-        balancer.running = False
-        for client in clients:
-            client.join(15)
-        self.assertEqual([bad for client in clients for bad in client.bad], [])
-        self.assertGreater(sum(client.sent for client in clients), 300)
+            wait_for(lambda: node.status("/status/ready")[0] != 200, 10, "the old task to say that it is not ready")
+            self.assertEqual(self.balancer.remove(port)["refused"], [])
+        else:
+            self.assertEqual(self.balancer.remove(port)["refused"], [])
+            os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 40, "the old task to end")
+        return time.monotonic() - began
+
+    def test_no_request_fails(self):
+        tasks = [self.start_task("task0"), self.start_task("task1")]
+        clients = Clients(self.balancer.port, RATE)
+        self.addCleanup(clients.close)
+        ended = []
+        for i in range(UPDATES):
+            tasks.append(self.start_task(f"task{i + 2}"))
+            ended.append(self.stop_task(tasks.pop(0), i % 2 == 1))
+        seen = clients.stop()
+        print(f"rolling update: {seen['requests']} requests, {seen['per_second']} a second of {RATE:.0f} wanted, {seen['kinds']}, "
+              f"{len(seen['failures'])} failed; tasks ended after {', '.join(f'{s:.1f}' for s in ended)} s")
+        self.assertEqual(seen["failures"], [])
+        self.assertEqual(seen["answered"], seen["requests"])
+        self.assertEqual(set(seen["kinds"]), {"new", "steady", "lazy"})
 
 
 if __name__ == "__main__":
