@@ -3,6 +3,8 @@
 FROM debian:bookworm-slim AS build
 COPY scripts/packages /src/scripts/packages
 RUN sh /src/scripts/packages build
+COPY scripts/luajit /src/scripts/luajit
+RUN sh /src/scripts/luajit || true
 COPY . /src
 RUN cd /src && cmake --preset release && ninja -C build kgw
 RUN cd /src && sh scripts/image-root /image

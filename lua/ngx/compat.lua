@@ -1,5 +1,6 @@
--- What OpenResty's LuaJIT, built for Lua 5.2, has and a plain build lacks, as far as Lua code can give it: table.pack,
--- table.unpack, and the metamethods of pairs and ipairs. (The length of tables with __len cannot be had this way.)
+-- For a kgw that is linked with Debian's LuaJIT (see scripts/luajit): what Lua 5.2's rules bring, as far as Lua code can give
+-- it: table.pack, table.unpack, and the metamethods of pairs and ipairs. (The length of tables with __len cannot be had this
+-- way.) Of a LuaJIT that has these rules it only completes table.unpack.
 local new_tab = require "table.new"
 
 local getmetatable = getmetatable

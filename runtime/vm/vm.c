@@ -99,6 +99,10 @@ kgw_vm_t *kgw_vm_new(void)
     lua_getglobal(L, "package");
     lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua;/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua",
                     kgw_vm_root(), kgw_vm_root());
+    if (access(KGW_JIT_ROOT "/jit/vmdef.lua", R_OK) == 0) { /* LuaJIT's own modules; an installed kgw has them among its own */
+        lua_pushliteral(L, ";" KGW_JIT_ROOT "/?.lua");
+        lua_concat(L, 2);
+    }
     lua_setfield(L, -2, "path");
     lua_pushstring(L, "/usr/local/lib/lua/5.1/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;/usr/lib/lua/5.1/?.so");
     lua_setfield(L, -2, "cpath");

@@ -171,7 +171,8 @@ commands.version = {
   options = { { long = "all", short = "a", kind = "boolean" } },
   run = function(options)
     if options.all then
-      say(fmt("Kong: %s\nngx_lua: %s\nnginx: %s\nLua: %s", meta._VERSION, "10.26", "1.25.3", jit and jit.version or _VERSION))
+      local rules = rawlen and "with Lua 5.2's rules" or "Debian's, without Lua 5.2's rules"
+      say(fmt("Kong: %s\nngx_lua: %s\nnginx: %s\nLua: %s, %s", meta._VERSION, "10.26", "1.25.3", jit.version, rules))
     else
       say(meta._VERSION)
     end
