@@ -172,7 +172,8 @@ end
 
 
 -- To all workers, this one included. `unique`: of several events with that text within a short time one counts.
-function worker_events.post(source, event, data, unique)
+-- max_payload (bytes): 65535 without it. "done" | nil, err.
+function worker_events.post(source, event, data, unique, max_payload)
   check_names(source, event)
   local dict = ngx.shared[DICT]
   if unique and not dict:add(UNIQUE .. unique, true, 5) then
@@ -184,8 +185,9 @@ function worker_events.post(source, event, data, unique)
     if not ok then
       return nil, "failed to encode event: " .. tostring(text)
     end
-    if #text > MAX_PAYLOAD then
-      return nil, "failed to publish event: payload exceeds the limitation (" .. MAX_PAYLOAD .. ")"
+    max_payload = max_payload or MAX_PAYLOAD
+    if #text > max_payload then
+      return nil, "failed to publish event: payload exceeds the limitation (" .. max_payload .. ")"
     end
     local n = dict:incr(COUNTER, 1, 0)
     dict:set(ENTRY .. n, text, KEPT_S)
