@@ -8,6 +8,8 @@ local values = require "kong.conf.values"
 
 local C = ffi.C
 
+local CLUSTER_VERIFY_DEPTH = 4  -- of chains of data planes' certificates, as Kong's listener has it
+
 local settings = {}
 
 -- Directives that need no word when they have no meaning here.
@@ -289,7 +291,7 @@ local function tls(conf, http)
   set("ssl.session_timeout", math.floor((values.milliseconds(http.ssl_session_timeout or "1d") or 86400000) / 1000))
   if conf.role == "control_plane" then
     set("ssl_cluster.client_ca", conf.cluster_mtls == "pki" and conf.cluster_ca_cert or conf.cluster_cert)
-    set("ssl_cluster.client_verify_depth", conf.lua_ssl_verify_depth)
+    set("ssl_cluster.client_verify_depth", CLUSTER_VERIFY_DEPTH)
   end
 end
 

@@ -54,6 +54,21 @@ local function is_shared_certificate(conf, pem)
 end
 
 
+-- true, or the request is dropped.
+local function check_revocation(conf, pem)
+  local is_good, err = require("kong.clustering.revocation").check(conf, require("ngx.ssl").client_chain() or pem)
+  if is_good then
+    return true
+  elseif is_good == false then
+    return drop("data plane client certificate was revoked: " .. err)
+  elseif conf.cluster_ocsp == "on" then
+    return drop("data plane client certificate revocation check failed: " .. err)
+  end
+  ngx.log(ngx.WARN, "[clustering] data plane client certificate revocation check failed: ", err)
+  return true
+end
+
+
 -- true, or the request is answered.
 local function check_certificate(conf)
   local pem = ngx.var.ssl_client_raw_cert
@@ -70,7 +85,7 @@ local function check_certificate(conf)
   elseif ngx.var.ssl_client_verify ~= VERIFIED then
     return refuse(400, "Bad Request", "The SSL certificate error")
   end
-  return true
+  return conf.cluster_ocsp == "off" or check_revocation(conf, pem)
 end
 
 

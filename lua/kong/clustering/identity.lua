@@ -20,8 +20,8 @@ local SYSTEM_BUNDLES = {
 local identity = {}
 
 
--- A certificate or key property: PEM text as it is, else the file's content.
-local function material(value, name)
+--- A certificate or key property: PEM text as it is, else the file's content. nil, err with `name` in it.
+function identity.material(value, name)
   if not value then
     return nil, name .. " is not set"
   end
@@ -34,6 +34,9 @@ local function material(value, name)
   end
   return text
 end
+
+
+local material = identity.material
 
 
 -- PEM text of the node's own certificate, or nil, err.
