@@ -3,7 +3,7 @@ local kgw = require "spec.support.kgw"
 
 
 local function has_redis()
-  return os.execute("command -v redis-server > /dev/null") == 0
+  return os.execute("command -v redis-server > /dev/null") == true
 end
 
 

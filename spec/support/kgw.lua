@@ -51,11 +51,11 @@ function kgw.run(arguments, environment)
   for _, argument in ipairs(arguments) do
     words[#words + 1] = quoted(argument)
   end
-  local status = os.execute(table.concat(words, " ") .. " > " .. out .. " 2> " .. err .. " < /dev/null")
+  local _, _, code = os.execute(table.concat(words, " ") .. " > " .. out .. " 2> " .. err .. " < /dev/null")
   local stdout, stderr = posix.read_file(out), posix.read_file(err)
   os.remove(out)
   os.remove(err)
-  return status == true and 0 or type(status) == "number" and math.floor(status / 256) or 1, stdout, stderr
+  return code, stdout, stderr
 end
 
 

@@ -40,7 +40,7 @@ end
 local bin = output_of("ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1")
   or (output_of("command -v initdb") or ""):match("^(.*)/initdb$")
 
-postgres.is_there = bin and posix.read_file(bin .. "/initdb") ~= nil and os.execute("command -v openssl > /dev/null") == 0
+postgres.is_there = bin and posix.read_file(bin .. "/initdb") ~= nil and os.execute("command -v openssl > /dev/null") == true
 
 
 local function shell(text)
@@ -48,7 +48,7 @@ local function shell(text)
   local status = os.execute("(" .. text .. ") > " .. log .. " 2>&1")
   local said = posix.read_file(log)
   os.remove(log)
-  assert(status == 0 or status == true, said)
+  assert(status, said)
 end
 
 
