@@ -182,6 +182,13 @@ function Tcp.settrusted(self, pem, depth)
 end
 
 
+-- Beyond OpenResty's API: the next sslhandshake talks to whoever is behind the TLS peer of now (a proxy that opened a tunnel),
+-- inside that session.
+function Tcp.settunnel(self)
+  C.kgw_ffi_sock_tunnel(self[HANDLE])
+end
+
+
 -- Bytes sent, or nil, err.
 function Tcp.send(self, data)
   local text = type(data) == "string" and data or concat_data(data, 2)

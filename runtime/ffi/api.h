@@ -188,6 +188,7 @@ int kgw_ffi_sock_bind(void *s, const char *ip, size_t len);
 int kgw_ffi_sock_connect(void *s, const char *ip, size_t len, int port, const char *pool, size_t pool_len, int pool_size, int backlog, double timeout_ms);
 int kgw_ffi_sock_client_cert(void *s, void *chain, void *key);
 int kgw_ffi_sock_trust(void *s, const char *pem, size_t len, int depth);
+void kgw_ffi_sock_tunnel(void *s);
 int kgw_ffi_sock_handshake(void *s, const char *name, size_t len, int verify, void *session, double timeout_ms);
 void *kgw_ffi_sock_session(void *s);
 void kgw_ffi_session_free(void *session);

@@ -91,6 +91,9 @@ int kgw_ffi_sock_trust(void *p, const char *pem, size_t len, int depth)
     return KGW_OK;
 }
 
+/* The next handshake runs inside the TLS session that the connection has. */
+void kgw_ffi_sock_tunnel(void *s) { ((kgw_sock_t *)s)->is_tunnel = true; }
+
 int kgw_ffi_sock_handshake(void *s, const char *name, size_t len, int verify, void *session, double timeout_ms)
 {
     kgw_handshake_t h = {kgw_str(name, len), verify, session};

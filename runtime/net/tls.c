@@ -1,6 +1,7 @@
 /*
  * TLS as an io filter. The BIO's read side is the wire block that the io just filled, its write side the io's wire chain;
- * so a record is copied once each way. Handshakes stop at the certificate callback when the hook asks for it.
+ * so a record is copied once each way. Handshakes stop at the certificate callback when the hook asks for it. A client may stack a second
+ * session on the first (a tunnel through a proxy that is spoken to in TLS).
  */
 #include "net/tls.h"
 
@@ -155,6 +156,9 @@ void kgw_tls_resume(kgw_tls_t *t, int rc)
 
 /* Filter ---------------------------------------------------------------------------------------------- */
 
+/* Bytes that a further SSL_read would find without the network. */
+static bool has_more(kgw_tls_t *t) { return t->in_len > 0 || SSL_pending(t->ssl) > 0 || (t->outer && SSL_pending(t->outer) > 0); }
+
 static void read_plain(kgw_tls_t *t)
 {
     kgw_io_t *io = t->io;
@@ -165,7 +169,7 @@ static void read_plain(kgw_tls_t *t)
         if (n > 0) {
             b->used += (uint32_t)n;
             kgw_io_deliver(io, b, (size_t)n);
-            if (t->in_len == 0 && SSL_pending(t->ssl) == 0) break;
+            if (!has_more(t)) break;
             continue;
         }
         int e = SSL_get_error(t->ssl, n);
@@ -282,6 +286,7 @@ static void shutdown_filter(kgw_io_t *io)
     t->has_sent_notify = true;
     ERR_clear_error();
     SSL_shutdown(t->ssl);
+    if (t->outer) SSL_shutdown(t->outer);
     ERR_clear_error();
 }
 
@@ -291,6 +296,7 @@ static void free_filter(kgw_io_t *io)
     if (t->held) kgw_block_unref(t->held);
     /* A session that ended without close_notify may still be resumed. */
     SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    if (t->outer) SSL_set_shutdown(t->outer, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* its BIO frees it and would say goodbye */
     SSL_free(t->ssl);
     kgw_free(t);
 }
@@ -315,6 +321,26 @@ static kgw_tls_t *attach(kgw_io_t *io, kgw_tls_ctx_t *ctx)
     return t;
 }
 
+/* A session inside the one that the filter has: its BIO is OpenSSL's own over an SSL, so that records go through both. */
+static kgw_tls_t *stack(kgw_io_t *io, kgw_tls_ctx_t *ctx)
+{
+    kgw_tls_t *t = io->filter_data;
+    SSL *ssl = t->is_done && !t->outer ? SSL_new(ctx->ssl_ctx) : NULL;
+    BIO *bio = ssl ? BIO_new(BIO_f_ssl()) : NULL;
+    if (!bio) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    BIO_set_ssl(bio, t->ssl, BIO_CLOSE);
+    t->outer = t->ssl;
+    t->ssl = ssl;
+    t->is_done = false;
+    t->verify_result = X509_V_OK;
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, t);
+    return t;
+}
+
 int kgw_tls_accept(kgw_io_t *io, kgw_tls_ctx_t *ctx, void *user, int (*cert)(kgw_tls_t *), void (*on_ready)(kgw_tls_t *, int))
 {
     kgw_tls_t *t = attach(io, ctx);
@@ -336,7 +362,7 @@ static bool is_ip(const char *s)
 
 int kgw_tls_connect(kgw_io_t *io, kgw_tls_ctx_t *ctx, const char *sni, const char *verify_name, SSL_SESSION *session)
 {
-    kgw_tls_t *t = attach(io, ctx);
+    kgw_tls_t *t = io->filter ? stack(io, ctx) : attach(io, ctx);
     if (!t) return KGW_ERROR;
     SSL_set_connect_state(t->ssl);
     if (sni && *sni && !is_ip(sni)) SSL_set_tlsext_host_name(t->ssl, sni);

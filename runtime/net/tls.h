@@ -12,6 +12,7 @@
 
 struct kgw_tls {
     SSL *ssl;
+    SSL *outer;           /* the session that ssl runs inside of, or NULL; owned by ssl's BIO */
     kgw_io_t *io;
     bool is_server, is_done, is_failed, has_sent_notify;
     bool is_suspended;    /* the cert hook said KGW_AGAIN */
@@ -32,7 +33,7 @@ struct kgw_tls {
 /* Attaches a server filter to an accepted io; the handshake starts with the first bytes. */
 int kgw_tls_accept(kgw_io_t *io, kgw_tls_ctx_t *ctx, void *user, int (*cert)(kgw_tls_t *), void (*on_ready)(kgw_tls_t *, int)) KGW_MUST_CHECK;
 /* Attaches a client filter (before or after connect; starts when connected; ops->on_connect reports the end of the handshake).
- * sni NULL or an IP: none sent. verify_name NULL: chain only. */
+ * sni NULL or an IP: none sent. verify_name NULL: chain only. An io that has a filter gets a session inside its own, once; call ops start then. */
 int kgw_tls_connect(kgw_io_t *io, kgw_tls_ctx_t *ctx, const char *sni, const char *verify_name, SSL_SESSION *session) KGW_MUST_CHECK;
 static inline kgw_tls_t *kgw_io_tls(kgw_io_t *io) { return (kgw_tls_t *)io->filter_data; }
 void kgw_tls_resume(kgw_tls_t *tls, int rc);

@@ -88,7 +88,7 @@ static void adopt(kgw_sock_t *s, kgw_sconn_t *c)
     c->sock = s;
     s->conn = c;
     s->state = KGW_SOCK_OPEN;
-    s->read_closed = s->write_closed = false;
+    s->read_closed = s->write_closed = s->is_tunnel = false;
 }
 
 static void end_write(kgw_sock_t *s, int rc)
@@ -351,7 +351,8 @@ int kgw_sock_handshake(kgw_sock_t *s, const kgw_handshake_t *h, uint64_t timeout
     if (is_busy(s, true, true)) return KGW_ERROR;
     if (!s->conn || s->read_closed || s->write_closed) return kgw_sock_error(s, "closed");
     kgw_io_t *io = &s->conn->io;
-    if (io->filter) return KGW_OK; /* it is a pooled connection that has one */
+    if (io->filter && !s->is_tunnel) return KGW_OK; /* it is a pooled connection that has one */
+    s->is_tunnel = false;
     kgw_tls_ctx_t *ctx = client_ctx(h->verify, s->err, sizeof(s->err));
     if (!ctx) return KGW_ERROR;
     char name[256];

@@ -33,6 +33,7 @@ struct kgw_sock {
     kgw_sconn_t *conn;
     uint8_t state; /* enum kgw_sock_state */
     bool read_closed, write_closed;
+    bool is_tunnel; /* the next handshake runs inside the TLS session that is there */
     kgw_op_t read_op, write_op;
     kgw_timer_t read_timer, write_timer;
     uint64_t read_ms, write_ms, sent_mark;

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -299,11 +300,18 @@ class DataPlane(unittest.TestCase):
             reader = self.node("s3_reader", cluster_fallback_config_import="on", cluster_fallback_config_storage="s3://bucket/some key/config").start("proxy")
             wait_for(lambda: reader.proxy("/r0/x")[0] == 200, 20, "the fallback configuration")
 
-    def test_goes_through_a_forward_proxy(self):
+    def forward_proxy(self, context: ssl.SSLContext | None = None) -> tuple[int, list[str]]:
+        """A proxy that opens one tunnel; with a context it is spoken to in TLS. Its port, and the heads it gets."""
         asked = []
 
         def tunnel():
             client, _ = listener.accept()
+            if context:
+                try:
+                    client = context.wrap_socket(client, server_side=True)
+                except OSError as error:
+                    asked.append(str(error))
+                    return
             head = b""
             while b"\r\n\r\n" not in head:
                 head += client.recv(4096)
@@ -324,12 +332,39 @@ class DataPlane(unittest.TestCase):
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
         threading.Thread(target=tunnel, daemon=True).start()
-        node, watch = self.connected(cluster_use_proxy="on", proxy_server=f"http://me:p%40ss@127.0.0.1:{listener.getsockname()[1]}")
+        return listener.getsockname()[1], asked
+
+    def test_goes_through_a_forward_proxy(self):
+        port, asked = self.forward_proxy()
+        node, watch = self.connected(cluster_use_proxy="on", proxy_server=f"http://me:p%40ss@127.0.0.1:{port}")
         self.serve(watch)
         lines = asked[0].split("\r\n")
         self.assertEqual(lines[0], f"CONNECT 127.0.0.1:{self.cp.port} HTTP/1.1")
         self.assertIn("Proxy-Authorization: Basic " + base64.b64encode(b"me:p@ss").decode(), lines)
         self.assertNotIn("p%40ss", node.log())
+
+    def tls_proxy(self, name: str) -> tuple[int, list[str], str]:
+        """forward_proxy in TLS, and the certificate that it shows."""
+        cert, key = make_pair(self.temp, "proxy-" + self.id().rsplit(".", 1)[1], name)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        return *self.forward_proxy(context), cert
+
+    def test_goes_through_a_forward_proxy_in_tls(self):
+        port, asked, cert = self.tls_proxy("localhost")
+        node, watch = self.connected(cluster_use_proxy="on", proxy_server=f"https://localhost:{port}", lua_ssl_trusted_certificate=cert)
+        self.assertTrue(asked[0].startswith(f"CONNECT 127.0.0.1:{self.cp.port} HTTP/1.1\r\n"))
+        self.push(watch, table(self.upstream.port, 10000), name_hash("large"))  # many records in both layers
+        self.wait_hash(watch, name_hash("large"))
+        self.assertEqual(node.proxy("/r9999/x")[0], 200)
+
+    def test_verifies_a_forward_proxy_in_tls(self):
+        port, _, _ = self.tls_proxy("localhost")
+        node = self.node(cluster_use_proxy="on", proxy_server=f"https://localhost:{port}").start("proxy")
+        node.wait_log("broken: proxy TLS: ")
+        port, asked, _ = self.tls_proxy("other.test")
+        self.connected(name="trusting", cluster_use_proxy="on", proxy_server=f"https://localhost:{port}", proxy_server_ssl_verify="off")
+        self.assertTrue(asked[0].startswith("CONNECT "))
 
     def test_reports_errors_in_konnect_mode_only(self):
         _, watch = self.connected(konnect_mode="on")

@@ -18,6 +18,7 @@ local match = string.match
 local ACCEPT_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 local TIMEOUT_MS = 5000
 local MAX_HEAD_LINES = 64
+local PROXY_VERIFY_DEPTH = 5
 
 local link = {}
 link.__index = link
@@ -72,17 +73,34 @@ local function open_tcp(host, port)
 end
 
 
--- CONNECT through conf.proxy_server: {scheme, host, port, user, password, verify}.
-local function open_proxy(proxy, target)
+-- TLS to the forward proxy itself; what the tunnel carries is TLS again, inside of it.
+local function start_proxy_tls(sock, proxy, trusted)
+  local ok, err = true, nil
+  if proxy.verify then
+    ok, err = sock:settrusted(trusted, PROXY_VERIFY_DEPTH)
+  end
+  if ok then
+    ok, err = sock:sslhandshake(false, proxy.host, proxy.verify)
+  end
+  if not ok then
+    return fail("proxy TLS", err)
+  end
+  sock:settunnel()
+  return true
+end
+
+
+-- CONNECT through conf.proxy_server: {scheme, host, port, user, password, verify}; trusted: PEM that an https proxy may be signed by.
+local function open_proxy(proxy, target, trusted)
   local sock, err = open_tcp(proxy.host, proxy.port)
   if not sock then
     return nil, err
   end
   if proxy.scheme == "https" then
-    local ok, tls_err = sock:sslhandshake(nil, proxy.host, proxy.verify)
+    local ok, failure = start_proxy_tls(sock, proxy, trusted)
     if not ok then
       sock:close()
-      return fail("proxy TLS", tls_err)
+      return nil, failure
     end
   end
   local auth = ""
@@ -193,7 +211,7 @@ function link.connect(to)
   end
   local sock, err
   if to.proxy then
-    sock, err = open_proxy(to.proxy, host .. ":" .. port)
+    sock, err = open_proxy(to.proxy, host .. ":" .. port, to.tls.trusted)
   else
     sock, err = open_tcp(host, port)
   end
