@@ -83,7 +83,8 @@ static X509 *read_cert(const char *pem, size_t len, STACK_OF(X509) * *chain)
 static EVP_PKEY *read_key(const char *pem, size_t len)
 {
     BIO *b = BIO_new_mem_buf(pem, (int)len);
-    EVP_PKEY *k = PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
+    static char no_password[] = ""; /* without one a terminal would be asked */
+    EVP_PKEY *k = PEM_read_bio_PrivateKey(b, NULL, NULL, no_password);
     ERR_clear_error();
     BIO_free(b);
     return k;

@@ -32,4 +32,4 @@ void kgw_ffi_sema_free(void *s) { kgw_sema_free(s); }
 int kgw_ffi_sema_wait(void *s, double seconds) { return kgw_sema_wait(s, seconds > 0 ? (uint64_t)(seconds * 1000 + 0.5) : 0); }
 void kgw_ffi_sema_post(void *s, int n) { kgw_sema_post(s, n); }
 int kgw_ffi_sema_count(void *s) { return kgw_sema_count(s); }
-int kgw_ffi_op_rc(void) { return kgw_cur.co->op_rc; }
+int kgw_ffi_op_rc(void) { return kgw_cur.co ? kgw_cur.co->op_rc : KGW_ERROR; }

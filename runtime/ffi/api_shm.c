@@ -13,11 +13,12 @@ static uint64_t now_ms(void)
     if (!kgw_clock.wall_ms) kgw_clock_update();
     return kgw_clock.wall_ms;
 }
+#define SIZE_BOUND 1e15
 #define SECONDS_MAX 1e12 /* for ever: the product must fit */
 static uint64_t ms(double s) { return s > 0 ? (uint64_t)((s < SECONDS_MAX ? s : SECONDS_MAX) * 1000 + 0.5) : 0; }
 static bool is_value(int type) { return type == KGW_DT_NIL || type == KGW_DT_BOOLEAN || type == KGW_DT_NUMBER || type == KGW_DT_STRING; }
 
-void *kgw_ffi_dict_make(const char *name, double size) { return kgw_dict_make(name, (size_t)size); }
+void *kgw_ffi_dict_make(const char *name, double size) { return kgw_dict_make(name, size > 0 && size < SIZE_BOUND ? (size_t)size : 0); }
 void *kgw_ffi_dict_find(const char *name) { return kgw_dict_find(name); }
 void *kgw_ffi_dict_at(int i, kgw_ffi_str_t *name)
 {

@@ -77,11 +77,7 @@ int kgw_ffi_ssl_key_der(const char *pem, size_t len, const char *pass, char *out
 
 static kgw_tls_t *cur_tls(void)
 {
-    if (kgw_cur.phase == KGW_PH_CERT || kgw_cur.phase == KGW_PH_CLIENT_HELLO) {
-        kgw_co_t *co = kgw_cur.co;
-        while (co->parent) co = co->parent;
-        return co->user;
-    }
+    if (kgw_cur.phase == KGW_PH_CERT || kgw_cur.phase == KGW_PH_CLIENT_HELLO) return kgw_cur.co->user;
     kgw_req_t *r = cur_req();
     return r && r->conn && r->conn->is_tls ? kgw_io_tls(&r->conn->io) : NULL;
 }

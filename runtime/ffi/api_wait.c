@@ -13,7 +13,7 @@ static kgw_freelist_t sleeps = {sizeof(wait_t), 256, 0, 0, NULL};
 /* From now, not from the loop's cached time, which code that computes for long leaves behind. */
 static uint64_t to_ms(double s)
 {
-    if (s <= 0) return 0;
+    if (!(s > 0)) return 0;
     if (s > 1e9) return (uint64_t)1e12;
     uint64_t now_ms = kgw_clock_mono_us() / 1000, lag_ms = now_ms > kgw_clock.mono_ms ? now_ms - kgw_clock.mono_ms : 0;
     return (uint64_t)(s * 1000 + 0.999) + lag_ms;
@@ -46,7 +46,11 @@ int kgw_ffi_sleep(double seconds)
     return KGW_AGAIN;
 }
 
-void kgw_ffi_timer_start(uint32_t id, double seconds) { kgw_ltimer_start(id, to_ms(seconds)); }
+void kgw_ffi_timer_start(uint32_t id, double seconds)
+{
+    if (kgw_vm->loop) kgw_ltimer_start(id, to_ms(seconds));
+}
+
 int kgw_ffi_timer_stop(uint32_t id) { return kgw_ltimer_stop(id) ? KGW_OK : KGW_DECLINED; }
 int kgw_ffi_timer_count(int running) { return (int)(running ? kgw_ltimer_running_cnt : kgw_ltimer_pending_cnt); }
 

@@ -27,7 +27,6 @@ struct kgw_tls {
     bool is_plain;        /* after a failure: output goes out unencrypted */
     long verify_result;   /* X509_V_OK or code */
     int co_rc;
-    void *co_data;        /* vm: the suspended coroutine's phase data */
 };
 
 /* Attaches a server filter to an accepted io; the handshake starts with the first bytes. */

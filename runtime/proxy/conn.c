@@ -38,7 +38,7 @@ static void on_closed(kgw_io_t *io)
         kgw_req_abort(r);
         kgw_req_unref(r);
     }
-    if (c->cert_co || c->ctx_slot) kgw_hooks.conn_gone(c);
+    if (!kgw_list_is_empty(&c->cert_cos) || c->ctx_slot) kgw_hooks.conn_gone(c);
     kgw_arena_reset(&c->arena);
     conn_cnt--;
     kgw_conn_stats.active = conn_cnt;
@@ -157,6 +157,7 @@ void kgw_conn_accept(kgw_listener_t *l)
     c->is_idle = true;
     c->idle_since_ms = kgw_clock.mono_ms;
     kgw_list_init(&c->node);
+    kgw_list_init(&c->cert_cos);
     kgw_arena_init(&c->arena);
     kgw_conn_h1_init(c);
     kgw_io_init(&c->io, l->loop, &conn_io_ops);

@@ -80,7 +80,7 @@ struct kgw_conn {
     uint64_t out_left;      /* Content-Length bytes still to send */
     void *h2;               /* HTTP/2 session */
     uint32_t ctx_slot;      /* handshake ngx.ctx kept for its requests, 0 none */
-    void *cert_co;          /* vm: the certificate phase that runs now */
+    kgw_list_t cert_cos;    /* vm: coroutines of the certificate phase that runs now */
     void (*on_raw)(kgw_conn_t *c); /* Lua took the connection: bytes in `in`, client_eof, or the io is closing */
 };
 

@@ -27,7 +27,7 @@ typedef struct {
     void (*release)(kgw_req_t *req);
     /* Certificate phase of a handshake; tls is a kgw_tls_t. KGW_OK / KGW_AGAIN (kgw_tls_resume follows) / KGW_ERROR. */
     int (*cert)(void *tls);
-    /* A conn with a suspended certificate phase (cert_co) or a handshake context (ctx_slot) is freed. */
+    /* A conn with a suspended certificate phase (cert_cos) or a handshake context (ctx_slot) is freed. */
     void (*conn_gone)(kgw_conn_t *conn);
 } kgw_hooks_t;
 

@@ -9,6 +9,7 @@
  */
 #include <lauxlib.h>
 
+#include "proxy/conn.h"
 #include "vm/co.h"
 #include "vm/json.h"
 #include "vm/vm.h"
@@ -23,6 +24,7 @@ static int spawn(lua_State *L)
     co->parent = parent;
     co->user = parent->user;
     co->conn = parent->conn;
+    if (co->conn) kgw_list_push_back(&co->conn->cert_cos, &co->req_node);
     co->thread_cnt = parent->thread_cnt;
     if (co->thread_cnt) ++*co->thread_cnt;
     co->on_end = parent->thread_end;

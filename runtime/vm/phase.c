@@ -139,17 +139,35 @@ static void release(kgw_req_t *r)
     lua_call(L, 1, 0);
 }
 
-/* Certificate phase: a co without a req; the handshake waits for its end. */
+/* Those that run are only marked: they leave the list when they end. */
+static void drop_cert_cos(kgw_conn_t *c)
+{
+    for (;;) {
+        kgw_co_t *victim = NULL;
+        kgw_list_foreach(n, &c->cert_cos)
+        {
+            kgw_co_t *co = container_of(n, kgw_co_t, req_node);
+            if (co->is_running) co->is_killed = true;
+            else victim = co;
+        }
+        if (!victim) return;
+        victim->on_end = NULL;
+        kgw_co_drop(victim);
+    }
+}
+
+/* Certificate phase: coroutines without a req; the handshake waits for the end of the entry and of its light threads. */
 static void on_cert_end(kgw_co_t *co, enum kgw_co_end how)
 {
     kgw_tls_t *tls = co->user;
     kgw_conn_t *c = co->conn;
-    c->cert_co = NULL;
-    if (how == KGW_CO_DROPPED && !co->exit_wanted) return; /* conn_gone */
-    tls->co_data = NULL;
-    int rc = how == KGW_CO_FAILED || co->exit_code == KGW_ERROR ? KGW_ERROR : KGW_OK;
-    if (tls->is_suspended) kgw_tls_resume(tls, rc);
-    else tls->co_rc = rc;
+    if (co->exit_wanted) {
+        tls->co_rc = co->exit_code == KGW_ERROR ? KGW_ERROR : KGW_OK;
+        drop_cert_cos(c);
+    } else if (how == KGW_CO_FAILED && !co->parent) {
+        tls->co_rc = KGW_ERROR;
+    }
+    if (tls->is_suspended && kgw_list_is_empty(&c->cert_cos)) kgw_tls_resume(tls, tls->co_rc);
 }
 
 static int cert(void *p)
@@ -161,12 +179,12 @@ static int cert(void *p)
     kgw_co_t *co = kgw_co_new(NULL, KGW_PH_CERT, c->ctx_slot);
     co->user = tls;
     co->conn = c;
-    co->on_end = on_cert_end;
-    c->cert_co = co;
-    tls->co_data = co;
+    co->on_end = co->thread_end = on_cert_end;
+    kgw_list_push_back(&c->cert_cos, &co->req_node);
     tls->co_rc = KGW_OK;
     lua_rawgeti(co->L, LUA_REGISTRYINDEX, kgw_vm->entries[KGW_ENTRY_CERT]);
-    return kgw_co_run(co) == KGW_AGAIN ? KGW_AGAIN : tls->co_rc;
+    int rc = kgw_co_run(co);
+    return rc == KGW_AGAIN || !kgw_list_is_empty(&c->cert_cos) ? KGW_AGAIN : tls->co_rc;
 }
 
 static void release_slot(uint32_t slot)
@@ -179,8 +197,14 @@ static void release_slot(uint32_t slot)
 
 static void conn_gone(kgw_conn_t *c)
 {
-    if (c->cert_co) kgw_co_drop(c->cert_co);
-    c->cert_co = NULL;
+    kgw_list_t *n;
+    while ((n = kgw_list_pop_front(&c->cert_cos)) != NULL) {
+        kgw_co_t *co = container_of(n, kgw_co_t, req_node);
+        co->on_end = NULL;
+        co->conn = NULL;
+        co->user = NULL;
+        kgw_co_drop(co);
+    }
     release_slot(c->ctx_slot);
     kgw_slot_put(c->ctx_slot);
     c->ctx_slot = 0;

@@ -31,7 +31,7 @@ static kgw_spool_t *make(const kgw_pool_opts_t *o, uint32_t hash)
     p->backlog = o->backlog;
     p->hash = hash;
     p->key_len = o->key.len;
-    memcpy(p->key, o->key.ptr, o->key.len);
+    if (o->key.len) memcpy(p->key, o->key.ptr, o->key.len);
     p->next = buckets[hash % BUCKETS];
     buckets[hash % BUCKETS] = p;
     return p;

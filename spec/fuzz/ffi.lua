@@ -513,7 +513,15 @@ local waiting = {
     if random(2) == 1 then call("unpack_run", u) else done(call("unpack_begin", u)) end
     if call("unpack_result", u, err) == 0 then
       local list = call("unpack_sections", u, cnt)
-      for i = 0, cnt[0] - 1 do read(list[i].name) read(list[i].value) end
+      local whole = out_of("const char *")
+      local items = call("unpack_items", u, whole)
+      for i = 0, cnt[0] - 1 do
+        read(list[i].name)
+        read(list[i].value)
+        for k = list[i].first, list[i].first + list[i].cnt - 1 do
+          local _ = ffi.string(whole[0] + items[k].off, items[k].len)
+        end
+      end
     else
       read(err)
     end
@@ -563,6 +571,13 @@ local function run(list, n, ...)
 end
 
 
+require "spec.fuzz.ffi_process" {
+  fuzz = fuzz, anywhere = anywhere, request = request, waiting = waiting, call = call, got = got, bytes = bytes, c_string = c_string,
+  text = text, memory = memory, integer = integer, unsigned = unsigned, double = double, out_of = out_of, str = str, read = read, done = done,
+  timeout = timeout, in_thread = function() waits[coroutine.running()] = true end,
+}
+
+
 --- n calls that any phase allows.
 function fuzz.anywhere(n)
   return run(anywhere, n)
@@ -575,11 +590,24 @@ function fuzz.request(n)
 end
 
 
---- n operations that wait, in light threads, two at a time; some are killed. port: of something that listens.
-function fuzz.waiting(n, port)
+--- n calls that only a process of its own survives: they spoil what the whole process has.
+function fuzz.process(n)
+  return run(fuzz.of_process, n)
+end
+
+
+--- n calls for the certificate phase.
+function fuzz.certificate(n)
+  return run(fuzz.of_certificate, n)
+end
+
+
+--- n operations that wait, in light threads, two at a time; some are killed. port: of something that listens; tls_port: of
+-- something that speaks TLS, or nil.
+function fuzz.waiting(n, port, tls_port)
   local function thread(fn)
     waits[coroutine.running()] = true
-    fn(port)
+    fn(port, tls_port)
   end
   for _ = 1, n do
     local threads = {}
