@@ -134,6 +134,33 @@ class ControlPlane(unittest.TestCase):
         self.next_config(dp, lambda table: "routes" not in table)
         dp.close()
 
+    def test_references_to_secrets_stay_references(self):
+        """Data planes resolve them; a change of something else does not write the secret, or what stands for a missing one."""
+        dp = self.data_plane()
+        dp.hello(PLUGINS)
+        redis = {"host": "127.0.0.1", "password": "{vault://env/kgw-no-such-secret}", "username": "{vault://env/path}"}
+        made = self.create("/plugins", name="rate-limiting", config={"minute": 5, "policy": "redis", "redis": redis})
+
+        def pushed(tags):
+            table = self.next_config(dp, lambda table: any(row["tags"] == tags for row in table.get("plugins", [])))["config_table"]
+            return table["plugins"][0]["config"]
+
+        config = pushed(None)
+        self.assertEqual({name: config["redis"][name] for name in redis}, redis)
+        self.assertNotIn("$refs", config["redis"])
+        status, _, text = self.cp.admin(f"/plugins/{made['id']}", "PATCH", {"tags": ["t"]})
+        self.assertEqual(status, 200, text)
+        self.assertEqual({name: json.loads(text)["config"]["redis"][name] for name in redis}, redis)
+        self.assertEqual(pushed(["t"]), config)
+        dp.close()
+
+    def test_empty_lists_are_lists(self):
+        dp = self.data_plane()
+        dp.hello(PLUGINS)
+        self.create("/services", name="s", url="http://127.0.0.1:1", tags=[])
+        self.assertEqual(self.next_config(dp, lambda table: table.get("services"))["config_table"]["services"][0]["tags"], [])
+        dp.close()
+
     def test_leaves_out_what_is_switched_off(self):
         self.create("/services", name="on", url="http://127.0.0.1:1")
         self.create("/services", name="off", url="http://127.0.0.1:1", enabled=False)

@@ -2,33 +2,16 @@
 -- Used by kong.api and kong.db.declarative.export. Must never change a row.
 local value = require "kong.db.schema.value"
 
-local getmetatable = getmetatable
 local ipairs = ipairs
 local next = next
-local pairs = pairs
 local setmetatable = setmetatable
-local type = type
 
 local array_mt = value.array_mt
-local set_mt = value.set_mt
+local mark_arrays = value.mark_arrays
 
 local rows = {}
 
 local NO_RESOLVING = { resolve = false }
-
-
--- Sets print as arrays.
-local function mark_arrays(t)
-  for _, v in pairs(t) do
-    if type(v) == "table" then
-      if getmetatable(v) == set_mt then
-        setmetatable(v, array_mt)
-      end
-      mark_arrays(v)
-    end
-  end
-  return t
-end
 
 
 -- A copy of a row for printing. The workspace stays inside.

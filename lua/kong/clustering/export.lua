@@ -3,6 +3,7 @@
 
 local cjson = require("cjson")
 local config_hash = require("kong.clustering.config_hash")
+local mark_arrays = require("kong.db.schema.value").mark_arrays
 
 local null = cjson.null
 local ipairs = ipairs
@@ -12,6 +13,9 @@ local type = type
 
 local _M = {}
 
+-- Data planes resolve references to secrets themselves.
+local AS_STORED = { resolve = false }
+
 
 local function id_of(reference)
   return type(reference) == "table" and reference.id or reference
@@ -20,7 +24,7 @@ end
 
 -- Nested tables without ws_id and the like stay as they are; only top-level fields are completed.
 local function complete(info, row, dao)
-  local shown = dao.schema:process_auto_fields(row, "select", true, { is_export = true })
+  local shown = dao.schema:process_auto_fields(row, "select", true, AS_STORED)
   local out = {}
   for name, field in info.schema:each_field() do
     local v = shown[name]
@@ -38,7 +42,7 @@ local function complete(info, row, dao)
   if info.schema.ttl then
     out.ttl = row.ttl or null
   end
-  return out
+  return mark_arrays(out)
 end
 
 

@@ -234,4 +234,18 @@ function value.quoted_list(names)
 end
 
 
+-- Sets become arrays, at any depth, so that empty ones are written as [].
+function value.mark_arrays(t)
+  for _, v in pairs(t) do
+    if type(v) == "table" then
+      if getmetatable(v) == set_mt then
+        setmetatable(v, array_mt)
+      end
+      value.mark_arrays(v)
+    end
+  end
+  return t
+end
+
+
 return value
