@@ -211,6 +211,24 @@ describe("schema", function()
     assert.same({ a = "x" }, schema:transform({ a = "x1" }, nil, "select"))
   end)
 
+
+  it("transforms of a partial change only what the change gives, and wants all that goes together", function()
+    local schema = assert(Schema.new {
+      name = "secrets", primary_key = { "id" },
+      fields = { { id = { type = "string" } }, { secret = { type = "string" } }, { salt = { type = "string" } }, { note = { type = "string" } } },
+      transformations = { { input = { "secret" }, needs = { "salt" }, on_write = function(secret, salt) return { secret = salt .. secret } end } },
+    })
+    local old = { id = "1", secret = "saltold", salt = "salt" }
+    local noted = { id = "1", secret = "saltold", salt = "salt", note = "n" }
+    assert.is_true(schema:validate_update(noted, { note = "n" }, old))
+    assert.same(noted, schema:transform(noted, { note = "n" }, "update"))
+    local changed = { id = "1", secret = "new", salt = "salt" }
+    assert.same("saltnew", schema:transform(changed, { secret = "new", salt = "salt" }, "update").secret)
+    local ok, errs = schema:validate_update(changed, { secret = "new" }, old)
+    assert.is_nil(ok)
+    assert.same({ ["@entity"] = { "all or none of these fields must be set: 'secret', 'salt'" } }, errs)
+  end)
+
   it("treats null as absent where it may be", function()
     local services = entity "services"
     assert.same({}, errors_of(services, { host = "h", path = null, name = null }))

@@ -112,10 +112,10 @@ local function store_row(self, row, is_new, options)
 end
 
 
--- Validates a filled row and transforms it; input: what the caller gave. The row, or nil, err, err_t.
-local function checked(self, row, input, context)
+-- Validates a filled row and transforms it; input: what the caller gave, old: the row before. The row, or nil, err, err_t.
+local function checked(self, row, input, context, old)
   local schema = self.schema
-  local ok, errs = schema["validate_" .. context](schema, row, input)
+  local ok, errs = schema["validate_" .. context](schema, row, input, old)
   if not ok then
     return failure(self, self.errors:schema_violation(errs))
   end
@@ -148,9 +148,13 @@ local function insert(self, entity, options)
 end
 
 
+-- References to secrets stay references in what is stored.
+local AS_STORED = { resolve = false }
+
+
 -- The new row that a partial change of `old` makes, or nil, err, err_t.
 local function merged(self, old, changes, options)
-  local full = self.schema:process_auto_fields(old, "select", true, options)
+  local full = self.schema:process_auto_fields(old, "select", true, AS_STORED)
   for name, v in pairs(old) do
     if full[name] == nil then
       full[name] = v
@@ -162,7 +166,7 @@ local function merged(self, old, changes, options)
   local row = self.schema:merge_values(filled, full)
   row = self.schema:fill(deep_copy(row), "upsert", true)
   row.updated_at = filled.updated_at or row.updated_at
-  return checked(self, row, changes, "update")
+  return checked(self, row, changes, "update", old)
 end
 
 

@@ -392,10 +392,18 @@ function Schema:validate_upsert(input)
 end
 
 
-function Schema:validate_update(input)
+-- given: the fields that are changed, old: the row before; without them only `input` is looked at.
+function Schema:validate_update(input, given, old)
   entity_checks.is_update = true
   local ok, errs = self:validate(input, false)
   entity_checks.is_update = false
+  local err = given and old and transform.check(self:view_for(input), given, old)
+  if err then
+    errs = errs or {}
+    errs["@entity"] = errs["@entity"] or {}
+    table.insert(errs["@entity"], err)
+    ok = nil
+  end
   return ok, errs
 end
 
