@@ -267,6 +267,13 @@ function entities.single(dao, param)
         return 200, rows.show(dao.schema, row)
       end,
       PATCH = function(self)
+        -- Of plugins the row is looked up first.
+        if dao.schema.name == "plugins" then
+          local old, lookup_err_t = found(self)
+          if not old then
+            return missing(lookup_err_t)
+          end
+        end
         local row, err, err_t = write_by(dao, "update", self.params[param], write_args(self, dao))
         if not row then
           return failure(err_t, err)

@@ -105,7 +105,10 @@ function checks.parse_address(text)
   local host, port_text = match(text, "^([^:]*):?(.*)$")
   local port, err
   if find(text, ":", 1, true) then
-    port, err = port_of(match(port_text, "^%d+$"))
+    if not match(port_text, "^%d+$") then
+      return nil, "invalid hostname: " .. text
+    end
+    port, err = port_of(port_text)
     if not port then
       return nil, err
     end
