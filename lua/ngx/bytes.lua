@@ -3,7 +3,7 @@ local base = require "ngx.base"
 local ffi = require "ffi"
 
 local C = base.C
-local rank_out = ffi.new("int32_t[1]")
+local slot_out = ffi.new("int32_t[1]")
 
 local bytes = {}
 
@@ -14,10 +14,10 @@ function bytes.collect(nodes, edges, mask, blob, root, path, len, cursors, cnt)
 end
 
 
--- Index of the cursor whose entry has the lowest rank and that rank, or -1 when all lists have ended.
+-- Index of the cursor whose entry has the lowest rank and that entry's slot, or -1 when all lists have ended.
 function bytes.best(entries, cursors, cnt)
-  local at = C.kgw_ffi_trie_best(entries, cursors, cnt, rank_out)
-  return at, rank_out[0]
+  local at = C.kgw_ffi_trie_best(entries, cursors, cnt, slot_out)
+  return at, slot_out[0]
 end
 
 

@@ -79,7 +79,7 @@ void kgw_ffi_mark_balanced(void);
 
 /* the router's index */
 int kgw_ffi_trie_collect(const void *nodes, const void *edges, uint32_t mask, const uint8_t *blob, int root, const uint8_t *path, int len, int32_t *cursors, int cnt);
-int kgw_ffi_trie_best(const void *entries, const int32_t *cursors, int cnt, int32_t *rank);
+int kgw_ffi_trie_best(const void *entries, const int32_t *cursors, int cnt, int32_t *slot);
 int kgw_ffi_is_ascii(const uint8_t *p, int len);
 
 /* the response */
@@ -259,19 +259,22 @@ int kgw_ffi_ocsp_validate(const char *der_response, size_t response_len, const c
 int kgw_ffi_ocsp_staple(const char *der, size_t len, kgw_ffi_str_t *err);
 
 /* large configurations (clustering): gunzip and cut in a helper thread; hashes are XXH3 of an item's bytes */
-typedef struct { kgw_ffi_str_t name, value; uint32_t first, cnt; uint8_t depth, kind; } kgw_ffi_section_t;
-typedef struct { uint64_t off, hash; uint32_t len, unused; } kgw_ffi_item_t;
-void *kgw_ffi_unpack_new(const char *ptr, size_t len, double max);
+typedef struct { kgw_ffi_str_t name, value; uint32_t first, cnt, base_cnt, prefix, suffix; uint8_t depth, kind; } kgw_ffi_section_t;
+typedef struct { uint64_t off, hash; uint32_t len, prev; } kgw_ffi_item_t;
+void *kgw_ffi_unpack_new(const char *ptr, size_t len, double max, void *base);
 int kgw_ffi_unpack_begin(void *u);
 int kgw_ffi_unpack_run(void *u);
 int kgw_ffi_unpack_result(void *u, kgw_ffi_str_t *err);
 const kgw_ffi_section_t *kgw_ffi_unpack_sections(void *u, uint32_t *cnt);
 const kgw_ffi_item_t *kgw_ffi_unpack_items(void *u, const char **text);
+void kgw_ffi_unpack_keep(void *u);
 void kgw_ffi_unpack_free(void *u);
-void *kgw_ffi_pack_new(const char *ptr, size_t len, int level);
+void *kgw_ffi_pack_new(const char *ptr, size_t len, int level, int is_part);
 int kgw_ffi_pack_begin(void *p);
 int kgw_ffi_pack_run(void *p);
 int kgw_ffi_pack_result(void *p, kgw_ffi_str_t *out);
+uint32_t kgw_ffi_pack_crc(void *p);
+uint32_t kgw_ffi_pack_crc_of_both(uint32_t first, uint32_t second, double len);
 void kgw_ffi_pack_free(void *p);
 
 /* the parts of one JSON object or array (http/json_split.h): KGW_OK, KGW_DONE (-4) after the last, or an error with `at` where it is */

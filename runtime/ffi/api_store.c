@@ -12,7 +12,7 @@ _Static_assert(offsetof(kgw_ffi_section_t, first) == offsetof(kgw_unpack_section
 _Static_assert(offsetof(kgw_ffi_section_t, kind) == offsetof(kgw_unpack_section_t, kind), "sections have one layout on both sides");
 _Static_assert(sizeof(kgw_ffi_item_t) == sizeof(kgw_unpack_item_t), "items have one layout on both sides");
 
-void *kgw_ffi_unpack_new(const char *ptr, size_t len, double max) { return kgw_unpack_new(ptr, len, (size_t)max); }
+void *kgw_ffi_unpack_new(const char *ptr, size_t len, double max, void *base) { return kgw_unpack_new(ptr, len, max > 0 ? (size_t)max : 0, base); }
 int kgw_ffi_unpack_begin(void *u) { return kgw_unpack_begin(u); }
 int kgw_ffi_unpack_run(void *u) { return kgw_unpack_run(u); }
 
@@ -38,9 +38,10 @@ const kgw_ffi_item_t *kgw_ffi_unpack_items(void *p, const char **text)
     return (const kgw_ffi_item_t *)u->items;
 }
 
+void kgw_ffi_unpack_keep(void *u) { kgw_unpack_keep(u); }
 void kgw_ffi_unpack_free(void *u) { kgw_unpack_free(u); }
 
-void *kgw_ffi_pack_new(const char *ptr, size_t len, int level) { return kgw_pack_new(ptr, len, level); }
+void *kgw_ffi_pack_new(const char *ptr, size_t len, int level, int is_part) { return kgw_pack_new(ptr, len, level, is_part != 0); }
 int kgw_ffi_pack_begin(void *p) { return kgw_pack_begin(p); }
 int kgw_ffi_pack_run(void *p) { return kgw_pack_run(p); }
 
@@ -50,6 +51,10 @@ int kgw_ffi_pack_result(void *p, kgw_ffi_str_t *out)
     *out = (kgw_ffi_str_t){pack->out, pack->out_len};
     return pack->is_failed ? KGW_ERROR : KGW_OK;
 }
+
+uint32_t kgw_ffi_pack_crc(void *p) { return ((const kgw_pack_t *)p)->crc; }
+
+uint32_t kgw_ffi_pack_crc_of_both(uint32_t first, uint32_t second, double len) { return kgw_pack_crc_of_both(first, second, len > 0 ? (size_t)len : 0); }
 
 void kgw_ffi_pack_free(void *p) { kgw_pack_free(p); }
 

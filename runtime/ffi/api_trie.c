@@ -7,7 +7,7 @@ typedef struct {
     int32_t label, label_len, list, has_edges;
 } node_t;
 typedef struct {
-    int32_t rank, next;
+    int32_t rank, next, slot;
 } entry_t;
 typedef struct {
     uint32_t key;
@@ -42,15 +42,16 @@ int kgw_ffi_trie_collect(const void *nodes, const void *edges, uint32_t mask, co
     }
 }
 
-/* Index of the cursor with the lowest rank, -1 when all lists have ended; *rank is that rank. */
-int kgw_ffi_trie_best(const void *entries, const int32_t *cursors, int cnt, int32_t *rank)
+/* Index of the cursor with the lowest rank, -1 when all lists have ended; *slot is that entry's. */
+int kgw_ffi_trie_best(const void *entries, const int32_t *cursors, int cnt, int32_t *slot)
 {
     int at = -1;
-    *rank = INT32_MAX;
+    int32_t lowest = INT32_MAX;
     for (int i = 0; i < cnt; i++) {
-        int32_t r = ((const entry_t *)entries)[cursors[i]].rank;
-        if (r >= *rank) continue;
-        *rank = r;
+        const entry_t *e = (const entry_t *)entries + cursors[i];
+        if (e->rank >= lowest) continue;
+        lowest = e->rank;
+        *slot = e->slot;
         at = i;
     }
     return at;

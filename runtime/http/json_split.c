@@ -65,7 +65,7 @@ static bool read_value(kgw_json_iter_t *it, kgw_json_part_t *part)
     bool ok;
     if (c == '{' || c == '[') {
         part->kind = c;
-        ok = skip_nested(it);
+        ok = it->is_lazy || skip_nested(it);
     } else if (c == '"') {
         part->kind = KGW_JSON_STRING;
         ok = skip_string(it);
@@ -99,11 +99,28 @@ int kgw_json_iter_init(kgw_json_iter_t *it, const char *text, size_t len)
     return KGW_OK;
 }
 
+void kgw_json_iter_enter(const kgw_json_iter_t *it, kgw_json_iter_t *child)
+{
+    char open = it->text[it->at];
+    *child = (kgw_json_iter_t){.text = it->text, .len = it->len, .at = it->at + 1, .close = open == '{' ? '}' : ']', .is_nested = true};
+}
+
+void kgw_json_iter_leave(kgw_json_iter_t *it, const kgw_json_iter_t *child) { it->at = child->at; }
+
+int kgw_json_iter_skip(kgw_json_iter_t *it, kgw_json_part_t *part)
+{
+    size_t start = it->at;
+    if (!skip_nested(it)) return KGW_ERROR;
+    part->value = (kgw_str_t){it->text + start, it->at - start};
+    return KGW_OK;
+}
+
 static int at_end(kgw_json_iter_t *it)
 {
     it->at++;
-    skip_space(it);
     it->is_ended = true;
+    if (it->is_nested) return KGW_DONE;
+    skip_space(it);
     return it->at == it->len ? KGW_DONE : KGW_ERROR;
 }
 

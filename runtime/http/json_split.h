@@ -19,6 +19,8 @@ typedef struct {
     size_t len, at;
     char close; /* '}' or ']' */
     bool is_started, is_ended;
+    bool is_nested; /* it ends at its bracket, whatever follows */
+    bool is_lazy;   /* containers are not read over: their value has no length until kgw_json_iter_skip */
 } kgw_json_iter_t;
 
 typedef struct {
@@ -31,5 +33,10 @@ typedef struct {
 int kgw_json_iter_init(kgw_json_iter_t *it, const char *text, size_t len) KGW_MUST_CHECK;
 /* KGW_OK: part is filled; KGW_DONE: the end was reached and nothing follows; KGW_ERROR: malformed at it->at. */
 int kgw_json_iter_next(kgw_json_iter_t *it, kgw_json_part_t *part) KGW_MUST_CHECK;
+/* After a lazy iterator gave an object or array: either go through it in place, so that no byte is read twice (enter, next until
+ * KGW_DONE, leave), or read over it (skip, which sets part->value). */
+void kgw_json_iter_enter(const kgw_json_iter_t *it, kgw_json_iter_t *child);
+void kgw_json_iter_leave(kgw_json_iter_t *it, const kgw_json_iter_t *child);
+int kgw_json_iter_skip(kgw_json_iter_t *it, kgw_json_part_t *part) KGW_MUST_CHECK;
 
 #endif

@@ -51,6 +51,43 @@ TEST(malformed)
     for (unsigned i = 0; i < KGW_ARRAY_LEN(bad); i++) PARTS("!", bad[i]);
 }
 
+/* All texts of a document in order of their start, containers by their brackets; "!" when malformed. */
+static bool walk(kgw_json_iter_t *it, kgw_json_iter_t *child, char *out, size_t *n)
+{
+    kgw_json_part_t p;
+    int rc;
+    it->is_lazy = true;
+    while ((rc = kgw_json_iter_next(it, &p)) == KGW_OK) {
+        *n += (size_t)sprintf(out + *n, "%.*s%s", (int)p.name.len, p.name.ptr ? p.name.ptr : "", p.name.ptr ? "=" : "");
+        if (p.kind == KGW_JSON_OBJECT && p.name.len == 4) { /* read over */
+            if (kgw_json_iter_skip(it, &p) != KGW_OK) return false;
+        } else if (p.kind == KGW_JSON_OBJECT || p.kind == KGW_JSON_ARRAY) {
+            kgw_json_iter_enter(it, child);
+            *n += (size_t)sprintf(out + *n, "%c", p.kind);
+            if (!walk(child, child + 1, out, n)) return false;
+            *n += (size_t)sprintf(out + *n, "%c", child->close);
+            kgw_json_iter_leave(it, child);
+            continue;
+        }
+        *n += (size_t)sprintf(out + *n, "%.*s ", (int)p.value.len, p.value.ptr);
+    }
+    return rc == KGW_DONE;
+}
+
+TEST(lazy_iterators_go_in_place)
+{
+    const char *text = " {\"a\":[1,{\"b\":\"c\"},[]],\"skip\":{\"x\":[{}]} ,\"d\":{}, \"e\":0} ";
+    const char *want = "a=[1 {b=\"c\" }[]]skip={\"x\":[{}]} d={}e=0 ";
+    for (size_t len = 0; len <= strlen(text); len++) {
+        char out[256] = "";
+        kgw_json_iter_t its[8];
+        size_t n = 0;
+        bool ok = kgw_json_iter_init(&its[0], text, len) == KGW_OK && walk(&its[0], &its[1], out, &n);
+        EXPECT_EQ(len >= strlen(text) - 1, ok); /* but for the last space */
+        if (ok) EXPECT_STR(want, kgw_str_c(out));
+    }
+}
+
 TEST(every_prefix_is_malformed)
 {
     const char *text = "{\"a\":[1,{\"b\":\"c\"}],\"d\":null}";

@@ -69,37 +69,106 @@ static bool inflate_all(kgw_unpack_t *u)
     return true;
 }
 
-static bool add_items(kgw_unpack_t *u, kgw_unpack_section_t *s)
+/* Compared with the base ------------------------------------------------------------------------------- */
+
+static const kgw_unpack_section_t *base_section(const kgw_unpack_t *u, const kgw_unpack_section_t *s)
 {
-    kgw_json_iter_t it;
+    for (uint32_t i = 0; i < u->base->section_cnt; i++) {
+        const kgw_unpack_section_t *b = &u->base->sections[i];
+        if (b->depth == s->depth && b->kind == s->kind && b->name.len == s->name.len && memcmp(b->name.ptr, s->name.ptr, s->name.len) == 0) return b;
+    }
+    return NULL;
+}
+
+static bool is_same(const kgw_unpack_item_t *a, const kgw_unpack_item_t *b) { return a->hash == b->hash && a->len == b->len; }
+
+/* Items in the middle are looked up by their hash; each of the base is taken once. */
+static bool match_middle(kgw_unpack_t *u, const kgw_unpack_section_t *s, const kgw_unpack_item_t *old)
+{
+    uint32_t old_end = s->base_cnt - s->suffix, end = s->cnt - s->suffix;
+    uint32_t slots = 16;
+    while (slots < 2 * (old_end - s->prefix)) slots *= 2;
+    uint32_t *table = calloc(slots, sizeof(*table));
+    if (!table) return fail(u, "out of memory");
+    /* From the last to the first, so that of equal items the first is found first. */
+    for (uint32_t i = old_end; i-- > s->prefix;) {
+        uint32_t slot = (uint32_t)old[i].hash & (slots - 1);
+        while (table[slot]) slot = (slot + 1) & (slots - 1);
+        table[slot] = i + 1;
+    }
+    kgw_unpack_item_t *items = u->items + s->first;
+    for (uint32_t i = s->prefix; i < end; i++) {
+        for (uint32_t slot = (uint32_t)items[i].hash & (slots - 1); table[slot]; slot = (slot + 1) & (slots - 1)) {
+            uint32_t at = table[slot];
+            if (at == UINT32_MAX || !is_same(&items[i], &old[at - 1])) continue;
+            items[i].prev = at;
+            table[slot] = UINT32_MAX;
+            break;
+        }
+    }
+    free(table);
+    return true;
+}
+
+static bool compare(kgw_unpack_t *u, kgw_unpack_section_t *s)
+{
+    const kgw_unpack_section_t *b = u->base ? base_section(u, s) : NULL;
+    if (!b || b->cnt == 0) return true;
+    const kgw_unpack_item_t *items = u->items + s->first, *old = u->base->items + b->first;
+    uint32_t least = s->cnt < b->cnt ? s->cnt : b->cnt;
+    s->base_cnt = b->cnt;
+    while (s->prefix < least && is_same(&items[s->prefix], &old[s->prefix])) s->prefix++;
+    while (s->suffix < least - s->prefix && is_same(&items[s->cnt - 1 - s->suffix], &old[b->cnt - 1 - s->suffix])) s->suffix++;
+    return s->prefix + s->suffix == least || match_middle(u, s, old);
+}
+
+/* Cut into sections and items --------------------------------------------------------------------------- */
+
+static bool add_items(kgw_unpack_t *u, uint32_t section, kgw_json_iter_t *it)
+{
     kgw_json_part_t part;
-    int rc = kgw_json_iter_init(&it, s->value.ptr, s->value.len);
-    s->first = u->item_cnt;
-    while (rc == KGW_OK && (rc = kgw_json_iter_next(&it, &part)) == KGW_OK) {
+    int rc;
+    uint32_t first = u->item_cnt;
+    while ((rc = kgw_json_iter_next(it, &part)) == KGW_OK) {
         if (part.value.len > UINT32_MAX) return fail(u, "an entity is too large");
         if (!grow((void **)&u->items, &u->item_cap, u->item_cnt, sizeof(*u->items))) return fail(u, "out of memory");
         u->items[u->item_cnt++] =
             (kgw_unpack_item_t){.off = (uint64_t)(part.value.ptr - u->text), .len = (uint32_t)part.value.len, .hash = XXH3_64bits(part.value.ptr, part.value.len)};
-        s->cnt++;
+    }
+    if (rc != KGW_DONE) return fail(u, "malformed JSON");
+    u->sections[section].first = first;
+    u->sections[section].cnt = u->item_cnt - first;
+    return compare(u, &u->sections[section]);
+}
+
+static bool add_sections(kgw_unpack_t *u, kgw_json_iter_t *it, uint8_t depth)
+{
+    kgw_json_part_t part;
+    int rc;
+    it->is_lazy = true;
+    while ((rc = kgw_json_iter_next(it, &part)) == KGW_OK) {
+        if (!grow((void **)&u->sections, &u->section_cap, u->section_cnt, sizeof(*u->sections))) return fail(u, "out of memory");
+        uint32_t section = u->section_cnt++;
+        bool is_container = part.kind == KGW_JSON_ARRAY || part.kind == KGW_JSON_OBJECT;
+        bool is_list = depth == 1 && part.kind == KGW_JSON_ARRAY;
+        bool is_table = depth == 0 && part.kind == KGW_JSON_OBJECT && part.name.len == 12 && memcmp(part.name.ptr, "config_table", 12) == 0;
+        kgw_json_iter_t child;
+        if (is_list || is_table) kgw_json_iter_enter(it, &child);
+        else if (is_container && kgw_json_iter_skip(it, &part) != KGW_OK) return fail(u, "malformed JSON");
+        u->sections[section] = (kgw_unpack_section_t){.name = part.name, .value = part.value, .depth = depth, .kind = (uint8_t)part.kind};
+        if (is_list && !add_items(u, section, &child)) return false;
+        if (is_table && !add_sections(u, &child, 1)) return false;
+        if (is_list || is_table) kgw_json_iter_leave(it, &child);
     }
     return rc == KGW_DONE || fail(u, "malformed JSON");
 }
 
-static bool add_sections(kgw_unpack_t *u, kgw_str_t object, uint8_t depth)
+static void cut(kgw_unpack_t *u)
 {
     kgw_json_iter_t it;
-    kgw_json_part_t part;
-    int rc = kgw_json_iter_init(&it, object.ptr, object.len);
-    if (rc == KGW_OK && it.close != '}') return fail(u, "the message is not a JSON object");
-    while (rc == KGW_OK && (rc = kgw_json_iter_next(&it, &part)) == KGW_OK) {
-        if (!grow((void **)&u->sections, &u->section_cap, u->section_cnt, sizeof(*u->sections))) return fail(u, "out of memory");
-        kgw_unpack_section_t *s = &u->sections[u->section_cnt++];
-        *s = (kgw_unpack_section_t){.name = part.name, .value = part.value, .depth = depth, .kind = (uint8_t)part.kind};
-        if (depth == 1 && part.kind == KGW_JSON_ARRAY && !add_items(u, s)) return false;
-        bool is_table = depth == 0 && part.kind == KGW_JSON_OBJECT && part.name.len == 12 && memcmp(part.name.ptr, "config_table", 12) == 0;
-        if (is_table && !add_sections(u, part.value, 1)) return false;
-    }
-    return rc == KGW_DONE || fail(u, "malformed JSON");
+    if (kgw_json_iter_init(&it, u->text, u->text_len) != KGW_OK) fail(u, "malformed JSON");
+    else if (it.close != '}') fail(u, "the message is not a JSON object");
+    else add_sections(u, &it, 0);
 }
 
 static void work(uv_work_t *w)
@@ -117,13 +186,15 @@ static void work(uv_work_t *w)
         u->text_len = u->in_len;
         u->in = NULL;
     }
-    add_sections(u, (kgw_str_t){u->text, u->text_len}, 0);
+    cut(u);
 }
 
 static void destroy(kgw_unpack_t *u)
 {
+    if (u->base) kgw_unpack_free(u->base);
     free(u->in);
     free(u->text);
+    free(u->names);
     free(u->sections);
     free(u->items);
     kgw_free(u);
@@ -141,9 +212,10 @@ static void after(uv_work_t *w, int status)
     kgw_op_complete(&u->op, u->is_failed ? KGW_ERROR : KGW_OK);
 }
 
-kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max)
+kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max, kgw_unpack_t *base)
 {
     kgw_unpack_t *u = kgw_zalloc(sizeof(*u));
+    u->refs = 1;
     u->in = malloc(len + 1);
     if (!u->in) {
         kgw_free(u);
@@ -152,6 +224,10 @@ kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max)
     memcpy(u->in, in, len);
     u->in_len = len;
     u->max = max;
+    if (base && !base->is_running && !base->is_failed) {
+        base->refs++;
+        u->base = base;
+    }
     return u;
 }
 
@@ -172,8 +248,32 @@ int kgw_unpack_run(kgw_unpack_t *u)
     return u->is_failed ? KGW_ERROR : KGW_OK;
 }
 
+void kgw_unpack_keep(kgw_unpack_t *u)
+{
+    if (u->is_running || u->is_failed || u->names) return;
+    size_t len = 0;
+    for (uint32_t i = 0; i < u->section_cnt; i++) len += u->sections[i].name.len;
+    char *names = malloc(len + 1);
+    if (!names) return;
+    u->names = names;
+    for (uint32_t i = 0; i < u->section_cnt; i++) {
+        kgw_unpack_section_t *s = &u->sections[i];
+        memcpy(names, s->name.ptr, s->name.len);
+        s->name.ptr = names;
+        names += s->name.len;
+        s->value = (kgw_str_t){0};
+    }
+    free(u->in);
+    free(u->text);
+    u->in = u->text = NULL;
+    u->in_len = u->text_len = 0;
+    if (u->base) kgw_unpack_free(u->base);
+    u->base = NULL;
+}
+
 void kgw_unpack_free(kgw_unpack_t *u)
 {
+    if (--u->refs) return;
     if (u->is_running) u->is_orphan = true;
     else destroy(u);
 }
@@ -185,14 +285,19 @@ static void pack_work(uv_work_t *w)
     kgw_pack_t *p = container_of(w, kgw_pack_t, work);
     z_stream z = {0};
     p->is_failed = true;
-    if (deflateInit2(&z, p->level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
+    if (deflateInit2(&z, p->level, Z_DEFLATED, p->is_part ? -15 : 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
     size_t room = deflateBound(&z, p->in_len) + 32;
     p->out = malloc(room);
     z.next_in = (Bytef *)p->in;
     z.avail_in = (uInt)p->in_len;
     z.next_out = (Bytef *)p->out;
     z.avail_out = p->out ? (uInt)room : 0;
-    p->is_failed = !p->out || deflate(&z, Z_FINISH) != Z_STREAM_END;
+    if (p->is_part) {
+        p->is_failed = !p->out || deflate(&z, Z_FULL_FLUSH) != Z_OK || z.avail_in || !z.avail_out;
+        p->crc = (uint32_t)crc32_z(0, (const Bytef *)p->in, p->in_len);
+    } else {
+        p->is_failed = !p->out || deflate(&z, Z_FINISH) != Z_STREAM_END;
+    }
     p->out_len = z.total_out;
     deflateEnd(&z);
 }
@@ -215,7 +320,7 @@ static void pack_after(uv_work_t *w, int status)
     kgw_op_complete(&p->op, status == 0 && !p->is_failed ? KGW_OK : KGW_ERROR);
 }
 
-kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level)
+kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level, bool is_part)
 {
     kgw_pack_t *p = kgw_zalloc(sizeof(*p));
     p->in = malloc(len + 1);
@@ -226,6 +331,7 @@ kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level)
     memcpy(p->in, in, len);
     p->in_len = len;
     p->level = level;
+    p->is_part = is_part;
     return p;
 }
 
@@ -248,3 +354,5 @@ void kgw_pack_free(kgw_pack_t *p)
     if (p->is_running) p->is_orphan = true;
     else pack_destroy(p);
 }
+
+uint32_t kgw_pack_crc_of_both(uint32_t first, uint32_t second, size_t len) { return (uint32_t)crc32_combine(first, second, (z_off_t)len); }

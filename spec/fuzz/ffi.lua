@@ -509,7 +509,7 @@ local waiting = {
   end,
   function()
     local p, n = bytes()
-    local u, err, cnt = call("unpack_new", p, n, random(3) == 1 and double() or 1e6), str(), out_of("uint32_t")
+    local u, err, cnt = call("unpack_new", p, n, random(3) == 1 and double() or 1e6, nil), str(), out_of("uint32_t")
     if random(2) == 1 then call("unpack_run", u) else done(call("unpack_begin", u)) end
     if call("unpack_result", u, err) == 0 then
       local list = call("unpack_sections", u, cnt)
@@ -525,14 +525,28 @@ local waiting = {
     else
       read(err)
     end
+    -- The next one is compared with it.
+    if random(2) == 1 then call("unpack_keep", u) end
+    local list = {}
+    for i = 1, random(0, 6) do list[i] = tostring(random(4)) end
+    local text = '{"config_table":{"a":[' .. table.concat(list, ",") .. ']}}'
+    local first = random(2) == 1 and call("unpack_new", text, #text, 1e6, u) or u
+    if first ~= u then call("unpack_run", first) end
+    if random(2) == 1 then call("unpack_keep", first) end
+    local second = call("unpack_new", text, #text - random(0, 1), 1e6, first)
+    call("unpack_run", second)
+    if first ~= u then call("unpack_free", first) end
     call("unpack_free", u)
+    call("unpack_sections", second, cnt)
+    call("unpack_free", second)
   end,
   function()
     local p, n = bytes()
-    local k = call("pack_new", p, n, random(-1, 9))
+    local k = call("pack_new", p, n, random(-1, 9), random(0, 1))
     local out = str()
     if random(2) == 1 then call("pack_run", k) else done(call("pack_begin", k)) end
     if call("pack_result", k, out) == 0 then read(out) end
+    call("pack_crc_of_both", call("pack_crc", k), integer() % 2 ^ 32, double())
     call("pack_free", k)
   end,
   function()

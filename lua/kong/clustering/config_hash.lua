@@ -24,7 +24,7 @@ local function no_pause() end
 
 -- Text under construction: pieces, their count, their bytes.
 local function new_text(pause)
-  return { n = 0, len = 0, visited = 0, pause = pause or no_pause }
+  return { n = 0, len = 0, visited = 0, folded = 0, pause = pause or no_pause }
 end
 
 
@@ -41,6 +41,7 @@ local function fold(text)
   text[1] = digest
   text.n = 1
   text.len = #digest
+  text.folded = text.folded + 1
 end
 
 
@@ -131,37 +132,89 @@ function _M.text_of(row)
 end
 
 
--- An array of rows whose texts are known. A text can be taken as it is where nothing inside would be folded.
+-- The next row of an array whose texts are known. A text can be taken as it is where nothing inside would be folded. true: it was folded.
+local function visit_row(text, rows, i)
+  local own, n = rows.texts[i], rows.n
+  local folded = text.folded
+  if own and text.len + #own <= FOLD_AT then
+    add(text, own)
+  else
+    visit(text, rows.row(i))
+    text.pause()
+  end
+  if n > 5 or i < n then
+    add(text, ";")
+  end
+  return text.folded > folded
+end
+
+
 local function visit_rows(text, rows)
-  local n = rows.n
   if text.len > FOLD_AT then
     fold(text)
   end
-  if n == 0 then
+  if rows.n == 0 then
     return add(text, "{}")
   end
-  for i = 1, n do
-    local own = rows.texts[i]
-    if own and text.len + #own <= FOLD_AT then
-      add(text, own)
-    else
-      visit(text, rows.row(i))
-      text.pause()
-    end
-    if n > 5 or i < n then
-      add(text, ";")
-    end
+  for i = 1, rows.n do
+    visit_row(text, rows, i)
   end
 end
 
 
+-- Where the rows of two sections begin to differ.
+local function first_difference(rows, other)
+  local texts, others = rows.texts, other.texts
+  for i = 1, math.min(rows.n, other.n) do
+    if not texts[i] or texts[i] ~= others[i] then
+      return i
+    end
+  end
+  return math.min(rows.n, other.n) + 1
+end
+
+
+-- Text to go on from, and the first row that is not in it: after a fold, all that came before is a digest, which stays the same
+-- as long as those rows do. rows.before: the section that these rows followed.
+local function resume(rows, pause)
+  local text, from = new_text(pause), 1
+  local before = rows.before
+  rows.folds = {}
+  if before and before.folds and before.n > 5 and rows.n > 5 then
+    local differs = first_difference(rows, before)
+    for i, state in ipairs(before.folds) do
+      if state.next_row > differs then
+        break
+      end
+      rows.folds[i] = state
+      from = state.next_row
+      text.n, text.len, text[1] = 1, #state.text, state.text
+    end
+  end
+  rows.before = nil
+  return text, from
+end
+
+
+-- Of one section; kept with it.
 local function rows_hash(rows, pause)
   if not rows then
     return NONE
+  elseif rows.hash then
+    return rows.hash
+  elseif rows.n == 0 then
+    return md5("{}")
   end
-  local text = new_text(pause)
-  visit_rows(text, rows)
-  return md5(concat(text, "", 1, text.n))
+  local text, from = resume(rows, pause)
+  for i = from, rows.n do
+    if visit_row(text, rows, i) then
+      local state = concat(text, "", 1, text.n)
+      text.n, text[1] = 1, state
+      rows.folds[#rows.folds + 1] = { next_row = i + 1, text = state }
+    end
+  end
+  rows.hash = md5(concat(text, "", 1, text.n))
+  return rows.hash
 end
 
 
@@ -171,13 +224,22 @@ for _, name in ipairs(SECTIONS) do
 end
 
 
--- Like of_config for sections = name -> {n, texts (array), row (function(i) -> row)} and the plain members beside them.
-function _M.of_sections(sections, members, pause)
-  local hashes, all = {}, {}
-  for i, name in ipairs(SECTIONS) do
-    hashes[name] = rows_hash(sections[name], pause)
-    all[i] = hashes[name]
+-- What the sections beside SECTIONS and the plain members gave last.
+local rest_known = { names = {}, sections = {}, members = {}, hash = nil }
+
+
+local function is_rest_known(names, sections, members)
+  local known = rest_known
+  for i, name in ipairs(names) do
+    if known.names[i] ~= name or known.sections[name] ~= sections[name] or known.members[name] ~= members[name] then
+      return false
+    end
   end
+  return #known.names == #names
+end
+
+
+local function rest_hash(sections, members, pause)
   local names = {}
   for name in pairs(members) do
     names[#names + 1] = name
@@ -188,7 +250,13 @@ function _M.of_sections(sections, members, pause)
     end
   end
   sort(names)
+  if rest_known.hash and is_rest_known(names, sections, members) then
+    return rest_known.hash
+  end
   local text = new_text(pause)
+  if #names == 0 then
+    add(text, "{}")
+  end
   for _, name in ipairs(names) do
     add(text, name)
     add(text, ":")
@@ -199,7 +267,21 @@ function _M.of_sections(sections, members, pause)
     end
     add(text, ";")
   end
-  all[#all + 1] = md5(concat(text, "", 1, text.n))
+  local hash = md5(concat(text, "", 1, text.n))
+  rest_known = { names = names, sections = sections, members = members, hash = hash }
+  return hash
+end
+
+
+-- Like of_config for sections = name -> {n, texts (array), row (function(i) -> row), before (the section that this one follows: what did
+-- not change since need not be read again)} and the plain members beside them (no tables). A section that was hashed must not change.
+function _M.of_sections(sections, members, pause)
+  local hashes, all = {}, {}
+  for i, name in ipairs(SECTIONS) do
+    hashes[name] = rows_hash(sections[name], pause)
+    all[i] = hashes[name]
+  end
+  all[#all + 1] = rest_hash(sections, members, pause)
   hashes.config = md5(concat(all))
   return hashes.config, hashes
 end

@@ -30,7 +30,7 @@ local PUSH_LEVEL = 1     -- of gzip: a push should go at once
 local control_plane = {}
 
 local sessions = {}      -- set of sessions that get pushes
-local current            -- {payload (gzip), config_table, hash, configured}
+local current            -- {payload (gzip), sections, members, hash, hashes, configured, by_version}
 local is_stale = true    -- the database changed since `current` was made
 local changed
 
@@ -44,13 +44,12 @@ local function export_config()
   local pause = new_pause()
   local sections, members, configured = export.sections(kong.db, kong.db.store, pause)
   local hash, hashes = config_hash.of_sections(sections, members, pause)
-  local json = export.message(sections, members, hash, hashes)
-  local payload, err = gzip(json, PUSH_LEVEL)
+  local payload, err = export.packed_message(sections, members, hash, hashes)
   if not payload then
     is_stale = true
     return nil, err
   end
-  current = { payload = payload, json = json, hash = hash, configured = configured, by_version = {} }
+  current = { payload = payload, sections = sections, members = members, hash = hash, hashes = hashes, configured = configured, by_version = {} }
   return current
 end
 
@@ -62,7 +61,7 @@ local function payload_for(config, version)
   end
   local made = config.by_version[version]
   if not made then
-    local message = cjson.decode(config.json)
+    local message = cjson.decode(export.message(config.sections, config.members, config.hash, config.hashes))
     made = config.payload
     if compat.downgrade(message.config_table, version) then
       log(WARN, PREFIX, "the configuration was rewritten for data planes of version ", version)

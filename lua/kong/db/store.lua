@@ -127,11 +127,7 @@ function store.new(entities, lists, hash, meta)
   version = version + 1
   local snapshot = { version = version, hash = hash, meta = meta }
   for _, info in ipairs(entities:sorted()) do
-    snapshot[info.name] = setmetatable({
-      list = lists[info.name] or {},
-      key = info.schema.primary_key[1] or "id",
-      name = info.name,
-    }, kind_mt)
+    snapshot[info.name] = store.kind(info, lists[info.name] or {})
   end
   return snapshot
 end
@@ -147,7 +143,8 @@ end
 
 local function move_unique(index, field, old_row, new_row)
   local before, after = old_row and plain_id(old_row[field]), new_row and plain_id(new_row[field])
-  if before ~= nil and before ~= after then
+  -- Another row may have taken the value over already.
+  if before ~= nil and before ~= after and index[before] == old_row then
     index[before] = nil
   end
   if after ~= nil then
@@ -176,31 +173,39 @@ local function move_child(index, field, old_row, new_row)
 end
 
 
--- A kind with some rows changed; indexes that were built move over to it instead of being built anew.
-local function derive_kind(kind, info, edits)
-  local list, position = {}, nil
+-- The list with edits made: a row with a new one in its place, new ones at the end.
+local function edited_list(kind, edits)
+  local list, key = {}, kind.key
   for i, row in ipairs(kind.list) do
     list[i] = row
   end
+  for _, edit in ipairs(edits) do
+    local id, position = edit.row[key], #list + 1
+    for i = 1, #list do
+      if list[i][key] == id then
+        position = i
+        break
+      end
+    end
+    if edit.is_deletion then
+      table.remove(list, position)
+    else
+      list[position] = edit.row
+    end
+  end
+  return list
+end
+
+
+-- A kind with some rows changed; indexes that were built move over to it instead of being built anew.
+local function derive_kind(kind, info, edits, list)
+  list = list or edited_list(kind, edits)
   local by_id = kind.by_id
   local unique, foreign = rawget(kind, "unique"), rawget(kind, "foreign")
   for _, edit in ipairs(edits) do
     local id = edit.row[kind.key]
     local old_row, new_row = by_id[id], not edit.is_deletion and edit.row or nil
-    if old_row then
-      position = nil
-      for i = 1, #list do
-        if list[i] == old_row then
-          position = i
-          break
-        end
-      end
-    end
-    if not new_row then
-      table.remove(list, position)
-    else
-      list[old_row and position or #list + 1] = new_row
-    end
+    edit.old = edit.old or old_row
     by_id[id] = new_row
     for _, name in ipairs(info.uniques) do
       if unique and rawget(unique, name) then
@@ -227,8 +232,9 @@ end
 
 
 -- A snapshot that differs from another in a few rows; the other one's lists stay as they are, its indexes are of no more use.
--- changes: array of {info (of kong.db.entities), row, is_deletion}.
-function store.derive(snapshot, entities, changes)
+-- changes: array of {info (of kong.db.entities), row, is_deletion}; each gets `old`, the row it replaces. options: {hash, meta, lists
+-- (entity -> the list to be, where it is known)}.
+function store.derive(snapshot, entities, changes, options)
   version = version + 1
   local edits = {}
   for _, change in ipairs(changes) do
@@ -236,12 +242,19 @@ function store.derive(snapshot, entities, changes)
     edits[name] = edits[name] or {}
     edits[name][#edits[name] + 1] = change
   end
-  local made = { version = version, hash = snapshot.hash, meta = snapshot.meta }
+  local lists = options and options.lists
+  local made = { version = version, hash = options and options.hash or snapshot.hash, meta = options and options.meta or snapshot.meta }
   for _, info in ipairs(entities:sorted()) do
-    local own = edits[info.name]
-    made[info.name] = own and derive_kind(snapshot[info.name], info, own) or snapshot[info.name]
+    local own, kind = edits[info.name], snapshot[info.name]
+    made[info.name] = own and derive_kind(kind, info, own, lists and lists[info.name]) or kind
   end
   return made
+end
+
+
+-- A single kind of rows, for what is made from a list before the snapshot is there.
+function store.kind(info, list)
+  return setmetatable({ list = list, key = info.schema.primary_key[1] or "id", name = info.name }, kind_mt)
 end
 
 

@@ -1,5 +1,5 @@
 -- Order of routes in the flavour traditional_compatible: routes with unlike paths are split, every part gets a 64 bit
--- priority, and equal priorities go to the greater id. Used by kong.router.index at build time only.
+-- priority, and equal priorities go to the greater id. Used by kong.router when it is built or changed.
 local attributes = require "kong.router.attributes"
 local bit = require "bit"
 local ffi = require "ffi"
@@ -207,6 +207,36 @@ local function parts_of(entry, subsystem, fresh)
     fresh[route] = found
   end
   return found
+end
+
+
+-- Parts of routes that the router built last has got, by route; nil for one that it left out.
+function compatible.known(route)
+  return known[route]
+end
+
+
+-- Parts of single entries, and the table by route with which `exchange` makes them known.
+function compatible.parts(entries)
+  local parts, fresh = {}, {}
+  for i = 1, #entries do
+    for _, part in ipairs(parts_of(entries[i], "http", fresh)) do
+      part.entry = entries[i]
+      parts[#parts + 1] = part
+    end
+  end
+  return parts, fresh
+end
+
+
+-- Some routes came and went without a build.
+function compatible.exchange(removed, fresh)
+  for i = 1, #removed do
+    known[removed[i]] = nil
+  end
+  for route, parts in pairs(fresh) do
+    known[route] = parts
+  end
 end
 
 

@@ -157,8 +157,9 @@ function hosts.find(self, host, default_port)
 end
 
 
--- Ends the build.
+-- Ends the build, or a change of it.
 function hosts.seal(self)
+  self.cache, self.cache_cnt = {}, 0
   self.without_host = { self.none }
   return self
 end

@@ -1,5 +1,5 @@
 -- Finds the route of a request. kong.runloop builds a router from the entities (`new`) and asks it once per request or
--- connection (`select`). A router is immutable apart from its caches; a new configuration means a new router.
+-- connection (`select`). A new configuration means a new router, or a few routes exchanged in one go (`change`).
 -- Must never read ngx.* request data itself: everything comes in by argument.
 local attributes = require "kong.router.attributes"
 local compatible = require "kong.router.compatible"
@@ -79,6 +79,16 @@ function router:forget_matches()
 end
 
 
+-- What callers need not find out when no route asks for it.
+local function note_wants(self)
+  local built, is_free = self.index, self.flavor == "expressions"
+  self.wants_method = built.wants_method or is_free
+  self.wants_host = built.hosts.has_hosts or is_free
+  self.wants_port = built.hosts.has_hosts or is_free
+  self.wants_addresses = built.wants_addresses or is_free
+end
+
+
 -- entries = array of { route, service | nil }; opts.flavor, opts.subsystem ("http" or "stream"), opts.pause (called between steps of the
 -- build; nil: none).
 function router.new(entries, opts)
@@ -95,18 +105,13 @@ function router.new(entries, opts)
     return nil, err
   end
   local built
-  built, err = index.new(parts, is_compatible, opts and opts.pause)
+  built, err = index.new(parts, is_compatible, opts and opts.pause, order == compatible.order and subsystem == "http")
   if not built then
     return nil, err
   end
-  return setmetatable({
+  local self = setmetatable({
     flavor = flavor,
     is_compatible = is_compatible,
-    -- What callers need not find out when no route asks for it.
-    wants_method = built.wants_method or flavor == "expressions",
-    wants_host = built.hosts.has_hosts or flavor == "expressions",
-    wants_port = built.hosts.has_hosts or flavor == "expressions",
-    wants_addresses = built.wants_addresses or flavor == "expressions",
     request = {},
     hits = flavor == "traditional" and subsystem == "http" and traditional_hits.new(parts, opts and opts.pause) or nil,
     index = built,
@@ -114,16 +119,55 @@ function router.new(entries, opts)
     cursors = ffi.new("int32_t[?]", 64),
     cursors_max = 64,
   }, mt)
+  note_wants(self)
+  return self
+end
+
+
+local function is_enabled(service)
+  return not service or service.enabled ~= false
+end
+
+
+-- Exchanges a few routes between two requests: removed = array of routes, added = array of { route, service | nil }, services = array of
+-- { old, new } that other routes refer to. false: it takes a new router (the flavour, too many changes, a service that is
+-- switched on or off), and nothing has changed.
+function router:change(removed, added, services)
+  if not self.index.order then
+    return false
+  end
+  for i = 1, #services do
+    if is_enabled(services[i].old) ~= is_enabled(services[i].new) then
+      return false
+    end
+  end
+  local old_parts = {}
+  for i = 1, #removed do
+    for _, part in ipairs(compatible.known(removed[i]) or {}) do
+      old_parts[#old_parts + 1] = part
+    end
+  end
+  local parts, fresh = compatible.parts(usable(added, "http"))
+  if not index.change(self.index, old_parts, parts) then
+    return false
+  end
+  compatible.exchange(removed, fresh)
+  for i = 1, #services do
+    index.replace_service(self.index, services[i].old, services[i].new)
+  end
+  note_wants(self)
+  self:forget_matches()
+  return true
 end
 
 
 -- The match of an entry without captures is always the same table: built on first use, then shared and read-only.
-local function plain_match(self, entry, rank)
+local function plain_match(self, entry, slot)
   local built = self.index
   local path = built.entry_path[entry] or nil
   local match = {
-    route = built.routes[rank],
-    service = built.services[rank] or nil,
+    route = built.routes[slot],
+    service = built.services[slot] or nil,
     prefix = path,
     matches = { uri = path, host = built.entry_host[entry] or nil },
   }
@@ -132,11 +176,11 @@ local function plain_match(self, entry, rank)
 end
 
 
-local function regex_match(self, entry, rank, value, prefix, captures)
+local function regex_match(self, entry, slot, value, prefix, captures)
   local built = self.index
   return {
-    route = built.routes[rank],
-    service = built.services[rank] or nil,
+    route = built.routes[slot],
+    service = built.services[slot] or nil,
     prefix = prefix,
     matches = { uri = value, uri_captures = captures, host = built.entry_host[entry] or nil },
   }
@@ -144,17 +188,17 @@ end
 
 
 -- First of the candidate's paths that matches, in declared order.
-local function match_paths(self, entry, rank, path)
-  local paths = self.index.paths[rank]
+local function match_paths(self, entry, slot, path)
+  local paths = self.index.paths[slot]
   for i = 1, #paths do
     local item = paths[i]
     if item.pattern then
       local captures = match_start(path, item.pattern, item.options)
       if captures then
-        return regex_match(self, entry, rank, item.value, captures[0], captures)
+        return regex_match(self, entry, slot, item.value, captures[0], captures)
       end
     elseif sub(path, 1, #item.value) == item.value then
-      return regex_match(self, entry, rank, item.value, item.value, nil)
+      return regex_match(self, entry, slot, item.value, item.value, nil)
     end
   end
   return nil
@@ -162,7 +206,7 @@ end
 
 
 -- The match of an expression, or nil.
-local function match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
+local function match_expression(self, entry, slot, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
                                 get_header, get_queries)
   local request = self.request
   local name, port = hosts.split_port(host or "")
@@ -171,32 +215,32 @@ local function match_expression(self, entry, rank, method, host, path, scheme, s
   request.src_ip, request.src_port, request.dst_ip = src_ip, src_port, dst_ip
   request.get_header, request.get_queries = get_header, get_queries
   request.segments, request.queries, request.matched, request.captures = nil, nil, nil, nil
-  if not self.index.tests[rank](request) then
+  if not self.index.tests[slot](request) then
     return nil
   end
-  return regex_match(self, entry, rank, request.matched, request.matched, request.captures)
+  return regex_match(self, entry, slot, request.matched, request.matched, request.captures)
 end
 
 
-local function passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
-  if band(checks, CHECK.PROTOCOL) ~= 0 and not built.protocols[rank][scheme] then
+local function passes(built, slot, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header)
+  if band(checks, CHECK.PROTOCOL) ~= 0 and not built.protocols[slot][scheme] then
     return false
   end
-  if band(checks, CHECK.METHOD) ~= 0 and not built.methods[rank][method] then
+  if band(checks, CHECK.METHOD) ~= 0 and not built.methods[slot][method] then
     return false
   end
-  if band(checks, CHECK.SNI) ~= 0 and WITH_SNI[scheme] and not attributes.match_sni(built.snis[rank], sni) then
+  if band(checks, CHECK.SNI) ~= 0 and WITH_SNI[scheme] and not attributes.match_sni(built.snis[slot], sni) then
     return false
   end
   if band(checks, CHECK.SOURCE) ~= 0
-     and not attributes.match_addresses(built.sources[rank], src_ip, src_port) then
+     and not attributes.match_addresses(built.sources[slot], src_ip, src_port) then
     return false
   end
   if band(checks, CHECK.DESTINATION) ~= 0
-     and not attributes.match_addresses(built.destinations[rank], dst_ip, dst_port) then
+     and not attributes.match_addresses(built.destinations[slot], dst_ip, dst_port) then
     return false
   end
-  return band(checks, CHECK.HEADER) == 0 or attributes.match_headers(built.headers[rank], get_header)
+  return band(checks, CHECK.HEADER) == 0 or attributes.match_headers(built.headers[slot], get_header)
 end
 
 
@@ -230,25 +274,25 @@ local function select_walking(self, cnt, bytes, len, method, host, scheme, sni, 
   local built = self.index
   local entries, cursors, checks_of = built.trie.entries, self.cursors, built.checks
   while true do
-    local at, rank = best_cursor(entries, cursors, cnt)
+    local at, slot = best_cursor(entries, cursors, cnt)
     if at < 0 then
       return nil
     end
     local entry = cursors[at]
-    local checks = checks_of[rank]
+    local checks = checks_of[slot]
     if checks == 0 then
-      return self.plain_matches[entry] or plain_match(self, entry, rank)
+      return self.plain_matches[entry] or plain_match(self, entry, slot)
     end
-    if passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
+    if passes(built, slot, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
       if band(checks, REGEX_OR_EXPRESSION) == 0 then
-        return self.plain_matches[entry] or plain_match(self, entry, rank)
+        return self.plain_matches[entry] or plain_match(self, entry, slot)
       end
       local match
       local path = ffi_string(bytes, len)
       if band(checks, CHECK.REGEX) ~= 0 then
-        match = match_paths(self, entry, rank, path)
+        match = match_paths(self, entry, slot, path)
       else
-        match = match_expression(self, entry, rank, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
+        match = match_expression(self, entry, slot, method, host, path, scheme, sni, src_ip, src_port, dst_ip, dst_port,
                                  get_header, get_queries)
       end
       if match then
@@ -263,13 +307,13 @@ end
 -- The same; a best candidate without further conditions, the usual case, is found without a loop and so in one trace.
 local function select_first(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
                             get_queries)
-  local at, rank = best_cursor(self.index.trie.entries, self.cursors, cnt)
+  local at, slot = best_cursor(self.index.trie.entries, self.cursors, cnt)
   if at < 0 then
     return nil
   end
-  if self.index.checks[rank] == 0 then
+  if self.index.checks[slot] == 0 then
     local entry = self.cursors[at]
-    return self.plain_matches[entry] or plain_match(self, entry, rank)
+    return self.plain_matches[entry] or plain_match(self, entry, slot)
   end
   return select_walking(self, cnt, bytes, len, method, host, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header,
                         get_queries)
@@ -288,27 +332,27 @@ local function select_traditional(self, cnt, bytes, len, method, host, scheme, s
   end
   local found, found_category
   while true do
-    local at, rank = best_cursor(entries, cursors, cnt)
-    if at < 0 or (found and hits.category_of[rank] ~= found_category) then
+    local at, slot = best_cursor(entries, cursors, cnt)
+    if at < 0 or (found and hits.category_of[slot] ~= found_category) then
       return found
     end
     local entry = cursors[at]
     cursors[at] = entries[entry].next
-    local checks = built.checks[rank]
-    if rank >= known.first_rank
-       and passes(built, rank, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
+    local checks = built.checks[slot]
+    if slot >= known.first_rank
+       and passes(built, slot, checks, method, scheme, sni, src_ip, src_port, dst_ip, dst_port, get_header) then
       local match
       if band(checks, CHECK.REGEX) ~= 0 then
-        match = match_paths(self, entry, rank, path)
+        match = match_paths(self, entry, slot, path)
       else
-        match = self.plain_matches[entry] or plain_match(self, entry, rank)
+        match = self.plain_matches[entry] or plain_match(self, entry, slot)
       end
       if match then
-        if hits:is_preferred(rank, match.route, match.matches.uri, known) then
+        if hits:is_preferred(slot, match.route, match.matches.uri, known) then
           return match
         end
         if not found then
-          found, found_category = match, hits.category_of[rank]
+          found, found_category = match, hits.category_of[slot]
         end
       end
     end

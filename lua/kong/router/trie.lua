@@ -1,6 +1,6 @@
 -- A forest of byte tries over path prefixes, kept in flat arrays: many roots share one set of nodes and one edge table.
 -- Owned by kong.router.index, which adds (root, prefix, rank) triples at build time and collects the lists that lie
--- along a request path. Must never be changed after the build: requests read it without any lock.
+-- along a request path. Changes leave nothing half done: requests read it without any lock.
 local ffi = require "ffi"
 local bit = require "bit"
 
@@ -8,6 +8,7 @@ local band = bit.band
 local collect = require("ngx.bytes").collect
 local tobit = bit.tobit
 local bxor = bit.bxor
+local byte_at = string.byte
 local rshift = bit.rshift
 
 local trie = {}
@@ -22,7 +23,7 @@ typedef struct {
   int32_t list;       /* first entry that ends here, 0 for none */
   int32_t has_edges;
 } kgw_trie_node_t;
-typedef struct { int32_t rank; int32_t next; } kgw_trie_entry_t;
+typedef struct { int32_t rank; int32_t next; int32_t slot; } kgw_trie_entry_t;
 typedef struct { uint32_t key; int32_t node; } kgw_trie_edge_t;
 ]]
 
@@ -64,12 +65,16 @@ function trie.new(prefix_cnt, byte_cnt)
   local self = {
     nodes = zeroed("kgw_trie_node_t", "kgw_trie_node_t *", nodes_max),
     node_cnt = 1,
+    nodes_max = nodes_max,
     entries = zeroed("kgw_trie_entry_t", "kgw_trie_entry_t *", prefix_cnt + 1),
     entry_cnt = 1,
+    entries_max = prefix_cnt + 1,
+    free_entry = 0,  -- first of those that were removed
     edges = zeroed("kgw_trie_edge_t", "kgw_trie_edge_t *", slots),
     mask = slots - 1,
     blob = zeroed("uint8_t", "uint8_t *", byte_cnt + 1),
     blob_len = 0,
+    blob_max = byte_cnt,
   }
   -- Entry 0 ends every list and points to itself, so a cursor needs no test for the end.
   self.entries[0].rank = END_RANK
@@ -154,16 +159,101 @@ local function find_or_add_node(self, root, prefix)
 end
 
 
--- Adds an entry in front of its list; callers add from the highest rank to the lowest, so lists ascend.
-function trie.add(self, root, prefix, rank)
+local function new_entry(self, rank, slot)
+  local e = self.free_entry
+  if e ~= 0 then
+    self.free_entry = self.entries[e].next
+  else
+    e = self.entry_cnt
+    self.entry_cnt = e + 1
+  end
+  self.entries[e].rank = rank
+  self.entries[e].slot = slot or 0
+  return e
+end
+
+
+-- Adds an entry in front of its list; callers add from the highest rank to the lowest, so lists ascend. slot: what stands for
+-- the entry's candidate.
+function trie.add(self, root, prefix, rank, slot)
   local node = self.nodes[find_or_add_node(self, root, prefix)]
-  local e = self.entry_cnt
-  self.entry_cnt = e + 1
-  local entry = self.entries[e]
-  entry.rank = rank
-  entry.next = node.list
+  local e = new_entry(self, rank, slot)
+  self.entries[e].next = node.list
   node.list = e
   return e
+end
+
+
+-- Adds an entry at its place in its list.
+function trie.insert(self, root, prefix, rank, slot)
+  local node = self.nodes[find_or_add_node(self, root, prefix)]
+  local entries = self.entries
+  local e = new_entry(self, rank, slot)
+  local before, after = 0, node.list
+  while entries[after].rank < rank do
+    before, after = after, entries[after].next
+  end
+  entries[e].next = after
+  if before == 0 then
+    node.list = e
+  else
+    entries[before].next = e
+  end
+  return e
+end
+
+
+local function find_node(self, root, prefix)
+  local nodes, edges = self.nodes, self.edges
+  local node, pos, len = root, 0, #prefix
+  while pos < len do
+    node = edges[find_slot(edges, self.mask, node, byte_at(prefix, pos + 1))].node
+    -- What follows is the label: whoever added the prefix made these nodes.
+    pos = pos + 1 + nodes[node].label_len
+  end
+  return pos == len and node or nil
+end
+
+
+-- Takes away an entry of `slot` that was added with this root and prefix; the entry, or nil.
+function trie.remove(self, root, prefix, slot)
+  local n = find_node(self, root, prefix)
+  local entries = self.entries
+  local before, e = 0, n and self.nodes[n].list or 0
+  while e ~= 0 and entries[e].slot ~= slot do
+    before, e = e, entries[e].next
+  end
+  if e == 0 then
+    return nil
+  end
+  if before == 0 then
+    self.nodes[n].list = entries[e].next
+  else
+    entries[before].next = entries[e].next
+  end
+  entries[e].next = self.free_entry
+  entries[e].slot = -1
+  self.free_entry = e
+  return e
+end
+
+
+-- Whether so many more prefixes of so many bytes in all fit.
+function trie.has_room(self, prefix_cnt, byte_cnt)
+  return self.node_cnt + 3 * prefix_cnt <= self.nodes_max and self.entry_cnt + prefix_cnt <= self.entries_max
+         and self.blob_len + byte_cnt <= self.blob_max
+end
+
+
+-- Gives every entry the rank that its slot has now; the order stays.
+function trie.renumber(self, rank_of)
+  local entries = self.entries
+  for e = 1, self.entry_cnt - 1 do
+    local slot = entries[e].slot
+    if slot >= 0 then
+      entries[e].rank = rank_of[slot]
+    end
+  end
 end
 
 

@@ -126,12 +126,13 @@ local function build_router(store, pause)
 end
 
 
-local function build_iterator(store)
+-- kind: the plugins of a snapshot.
+local function build_iterator(kind)
   -- As readers get them: references of vaults resolved, old names of fields beside the new ones.
   local entities = {}
   local dao = kong.db.plugins
-  for i, row in ipairs(list_of(store, "plugins")) do
-    entities[i] = dao:show_row(store.plugins, row)
+  for i, row in ipairs(kind.list) do
+    entities[i] = dao:show_row(kind, row)
   end
   local loggers = {}
   local function new_log(name)
@@ -198,13 +199,104 @@ function builder.rebuild(options)
     end
   end
   if not iterator or not changed or changed.plugins then
-    iterator, err = build_iterator(store)
+    iterator, err = build_iterator(store.plugins)
     if not iterator then
       return nil, "could not create plugins iterator: " .. tostring(err)
     end
   end
   swap(store, router, iterator, not changed or changed.balancer)
   return true
+end
+
+
+local function by_entity(edits)
+  local found = {}
+  for _, edit in ipairs(edits) do
+    found[edit.name] = edit
+  end
+  return found
+end
+
+
+-- What the router needs of the edits: routes that go, entries that come, services that other routes go on to refer to.
+local function router_edits(edits)
+  local added_services, replaced, entries = {}, {}, {}
+  local services, routes = edits.services, edits.routes
+  for _, service in ipairs(services and services.added or {}) do
+    added_services[service.id] = service
+  end
+  for _, old in ipairs(services and services.removed or {}) do
+    if added_services[old.id] then
+      replaced[#replaced + 1] = { old = old, new = added_services[old.id] }
+    end
+  end
+  for i, route in ipairs(routes and routes.added or {}) do
+    local id = route.service and route.service.id
+    entries[i] = { route = route, service = id and (added_services[id] or kong.db.store.services.by_id[id]) or nil }
+  end
+  return routes and routes.removed or {}, entries, replaced
+end
+
+
+-- Puts a few rows in the place of others, between two requests; nothing is built anew but what the rows themselves need. edits: of
+-- kong.db.declarative.delta; plugins: the kind of plugins to be, when they change; make_store: called when nothing can fail any more,
+-- returns the snapshot. true | false: it takes a rebuild | nil, err; nothing has changed but with true.
+function builder.exchange(edits, plugins, make_store)
+  local router, iterator = state.router, state.iterator
+  if not router or not iterator then
+    return false
+  end
+  edits = by_entity(edits)
+  if edits.plugins then
+    local err
+    iterator, err = build_iterator(plugins)
+    if not iterator then
+      return nil, "could not create plugins iterator: " .. tostring(err)
+    end
+  end
+  if (edits.routes or edits.services) and not router:change(router_edits(edits)) then
+    return false
+  end
+  swap(make_store(), router, iterator, edits.upstreams or edits.targets)
+  return true
+end
+
+
+-- A commit's changes (of kong.db.strategies.lmdb) as edits; of several changes of one row the last counts.
+local function edits_of(changes)
+  local edits, by_name, last = {}, {}, {}
+  for i, change in ipairs(changes) do
+    last[change.info.name .. ":" .. change.row[change.info.schema.primary_key[1]]] = i
+  end
+  for i, change in ipairs(changes) do
+    local name = change.info.name
+    local edit = by_name[name]
+    if not edit then
+      edit = { name = name, removed = {}, added = {} }
+      by_name[name] = edit
+      edits[#edits + 1] = edit
+    end
+    edit.removed[#edit.removed + 1] = change.old
+    if not change.is_deletion and last[name .. ":" .. change.row[change.info.schema.primary_key[1]]] == i then
+      edit.added[#edit.added + 1] = change.row
+    end
+  end
+  return edits
+end
+
+
+-- The rows are there already.
+local function take_over(changes)
+  local runloop = require "kong.runloop"
+  local done, err = runloop.exchange(edits_of(changes), kong.db.store.plugins, function()
+    return kong.db.store
+  end)
+  if done == false then
+    done, err = runloop.rebuild()
+  end
+  if not done then
+    ngx.log(ngx.ERR, "cannot take over a change: ", err)
+  end
 end
 
 
@@ -219,12 +311,7 @@ local function start_writer()
   if state.conf.role == "control_plane" then
     return require("kong.clustering.control_plane").start()
   end
-  writer:on_change(function()
-    local rebuilt, reason = builder.rebuild()
-    if not rebuilt then
-      ngx.log(ngx.ERR, "cannot take over a change: ", reason)
-    end
-  end)
+  writer:on_change(take_over)
 end
 
 

@@ -52,6 +52,17 @@ function runloop.rebuild(options)
 end
 
 
+-- The same for a few rows: of builder.exchange. A handler's configure is called when plugins changed.
+function runloop.exchange(edits, plugins, make_store)
+  local iterator = state.iterator
+  local done, err = builder.exchange(edits, plugins, make_store)
+  if done and state.is_worker and state.iterator ~= iterator then
+    state.iterator:configure()
+  end
+  return done, err
+end
+
+
 function runloop.init_worker()
   state.is_worker = true
   local ctx = ngx.ctx

@@ -73,4 +73,33 @@ describe("configuration hash", function()
     config_hash.of_config({ routes = rows }, function() turns = turns + 1 end)
     assert.is_true(turns > 2)
   end)
+
+  -- Reading goes on from the last place where the text was folded.
+  it("of rows that follow others is that of all of them", function()
+    math.randomseed(3)
+    local rows = {}
+    local function new_row()
+      return { id = tostring(math.random(1e9)), text = ("x"):rep(math.random(math.random(5) == 1 and 400000 or 20000)) }
+    end
+    for i = 1, 300 do
+      rows[i] = new_row()
+    end
+    local before
+    for step = 1, 25 do
+      local what = math.random(3)
+      local at = math.random(#rows)
+      if what == 1 then
+        rows[at] = new_row()
+      elseif what == 2 then
+        table.remove(rows, at)
+      else
+        table.insert(rows, at, new_row())
+      end
+      local copy = { unpack(rows) }
+      local sections = sections_of({ routes = copy })
+      sections.routes.before = before
+      assert.equal((config_hash.of_config({ routes = copy })), (config_hash.of_sections(sections, {})), step)
+      before = sections.routes
+    end
+  end)
 end)

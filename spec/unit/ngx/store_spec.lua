@@ -81,9 +81,82 @@ describe("an unpacked message", function()
       assert.equal(2, message.sections[2].cnt)
       assert.equal('{"id":"2","x":"}]"}', message:json(message.sections[2].first + 1))
       assert.equal(0, message.sections[3].cnt)
-      assert.not_equal(message:hash(0), message:hash(1))
       message:free()
     end
+  end)
+
+  local function message_of(list, base)
+    return assert(unpack_message.new('{"config_table":{"rows":[' .. table.concat(list, ",") .. ']}}', 1e6, false, base))
+  end
+
+
+  it("tells where its entities stood in the message before", function()
+    math.randomseed(11)
+    local before, list = nil, {}
+    for _ = 1, 300 do
+      local old = { unpack(list) }
+      for _ = 1, math.random(0, 3) do
+        table.remove(list, math.random(#list + 1))
+        table.insert(list, math.random(#list + 1), tostring(math.random(40)))
+      end
+      if math.random(10) == 1 and #list > 1 then
+        list[1], list[#list] = list[#list], list[1]
+      end
+      local message = message_of(list, before)
+      local section, seen = message.sections[1], {}
+      if before then
+        assert.equal(#old, section.base_cnt)
+        for i = 1, section.prefix do
+          assert.equal(old[i], list[i])
+        end
+        for i = 0, section.suffix - 1 do
+          assert.equal(old[#old - i], list[#list - i])
+        end
+        local is_left = {}
+        for i = section.prefix + 1, #list - section.suffix do
+          local at = message:prev(section.first + i - 1)
+          if at > 0 then
+            assert.equal(old[at], list[i])
+            assert.is_nil(seen[at])
+            assert.is_true(at > section.prefix and at <= #old - section.suffix)
+            seen[at] = true
+          else
+            is_left[list[i]] = true
+          end
+        end
+        -- None is called new that is still there.
+        for i = section.prefix + 1, #old - section.suffix do
+          assert.is_true(seen[i] or not is_left[old[i]])
+        end
+        before:free()
+      end
+      message:keep()
+      before = message
+    end
+    before:free()
+  end)
+
+  it("is as long as its base is used", function()
+    local base = message_of({ "1", "2" })
+    local message = message_of({ "1", "3" }, base)
+    base:free()
+    assert.equal(1, message.sections[1].prefix)
+    message:keep()
+    local third = message_of({ "1", "3" }, message)
+    assert.equal(2, third.sections[1].prefix)
+    message:free()
+    third:free()
+  end)
+
+  it("is packed in parts that make one text", function()
+    local parts, text = {}, {}
+    for i, piece in ipairs { "", "a", ("abc"):rep(50000), "a", ("\0\1x"):rep(7) } do
+      parts[i] = assert(unpack_message.gzip_part(piece, 1))
+      text[i] = piece
+    end
+    local packed = unpack_message.gzip_of_parts(parts)
+    assert.equal(table.concat(text), assert(require("kong.tools.gzip").inflate_gzip(packed)))
+    assert.equal("", assert(require("kong.tools.gzip").inflate_gzip(unpack_message.gzip_of_parts({}))))
   end)
 
   it("is refused when it is cut, altered, too large or no object", function()

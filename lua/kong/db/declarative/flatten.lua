@@ -337,6 +337,7 @@ local function new_state(entities, pause, options)
   local state = {
     reused = options and options.reused or NONE,
     is_lenient = options and options.is_lenient,
+    base = options and options.base,
     errors = {},
     failed = false,
     rows = {},
@@ -437,7 +438,7 @@ end
 
 -- input: the decoded configuration; it is taken apart. lists of rows by entity, meta | nil, errors, stage, where
 -- stage is "values" or "references". options: {reused (set of rows of the current configuration that need no new look), is_lenient (unknown
--- fields are left out)}.
+-- fields are left out), base (function(entity, key) -> a row that is there besides)}.
 function flatten.run(entities, input, default_workspace_id, pause, options)
   local state = new_state(entities, pause, options)
   check_top(state, input)

@@ -84,7 +84,7 @@ local function find(state, entity, v)
   if not by_id then
     return nil
   end
-  return by_key[v] or by_id[v]
+  return by_key[v] or by_id[v] or state.base and state.base(entity, v)
 end
 
 

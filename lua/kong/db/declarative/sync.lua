@@ -1,8 +1,10 @@
 -- Carries a configuration that one worker parsed to all others: rows are packed into a shared dictionary in small
 -- pieces, a version number tells that there is something new, and each worker unpacks a few rows at a time between
--- requests before it swaps. Used by POST /config, the data plane of a cluster and the runloop's start of a worker.
--- Must never hold up a worker for more than a slice.
+-- requests before it swaps. A version can also be the edits that lead to it from the one before; such a chain begins with a
+-- whole configuration (or with that of the start, version 0). Used by POST /config, the data plane of a cluster and the
+-- runloop's start of a worker. Must never hold up a worker for more than a slice.
 local buffer = require "string.buffer"
+local delta = require "kong.db.declarative.delta"
 local new_pause = require("ngx.pause").new
 local store = require "kong.db.store"
 local value = require "kong.db.schema.value"
@@ -17,6 +19,8 @@ local sync = {}
 
 local DICT = "kong_config"
 local VERSION_KEY = "kong:config:version"
+local WHOLE_KEY = "kong:config:whole"  -- the version with which the chain of edits begins
+local CHAIN_MAX = 64
 local ROWS_PER_PIECE = 48
 local POLL_SECONDS = 0.1
 local PUBLISH_SECONDS = 5
@@ -110,6 +114,13 @@ local function pack(zone, version, db, lists, pause)
 end
 
 
+local function forget_chain(zone, from, to)
+  for version = math.max(from, 1), to do
+    forget_pieces(zone, version)
+  end
+end
+
+
 -- Makes the rows available to all workers. version | nil, error ("no memory": the rows do not fit).
 function sync.publish(db, lists, meta, hash, pause)
   local zone = dict()
@@ -131,10 +142,40 @@ function sync.publish(db, lists, meta, hash, pause)
   if not ok then
     return nil, err
   end
+  local whole = counter:get(WHOLE_KEY) or 0
+  counter:set(WHOLE_KEY, version)
   counter:set(VERSION_KEY, version)
-  if old > 0 then
-    forget_pieces(zone, old)
+  forget_chain(zone, whole, old)
+  return version
+end
+
+
+-- The same for a configuration that differs from the published one by a few edits (of kong.db.declarative.delta, made already).
+-- version | nil when it takes publish.
+function sync.publish_edits(db, edits, meta, hash)
+  local zone, counter = dict(), ngx.shared.kong
+  if not zone then
+    return 0
   end
+  local old, whole = counter:get(VERSION_KEY) or 0, counter:get(WHOLE_KEY) or 0
+  if old - whole >= CHAIN_MAX or current ~= old then
+    return nil
+  end
+  local version, pack_buffer = old + 1, codec_for(db)
+  for i, edit in ipairs(edits) do
+    local piece = { edit.name, {}, edit.at, edit.added }
+    local key = db.store[edit.name].key
+    for k, row in ipairs(edit.removed) do
+      piece[2][k] = row[key]
+    end
+    if not put(zone, piece_key(version, i), pack_buffer:reset():encode(piece):get()) then
+      return nil
+    end
+  end
+  if not put(zone, "config:" .. version, buffer.encode({ count = #edits, hash = hash, meta = meta, is_edit = true })) then
+    return nil
+  end
+  counter:set(VERSION_KEY, version)
   return version
 end
 
@@ -174,6 +215,12 @@ local function share(info, plan, row, refs)
 end
 
 
+local function head_of(zone, version)
+  local head = zone:get("config:" .. version)
+  return head and buffer.decode(head)
+end
+
+
 local function unpack_rows(zone, version, count, db, pause)
   local lists, refs = {}, {}
   local reader = codec_for(db)
@@ -199,6 +246,37 @@ local function unpack_rows(zone, version, count, db, pause)
     end
   end
   return lists
+end
+
+
+-- The edits of a version. list_of(entity): the rows that they are edits of. nil, "replaced": it is not there any more.
+local function unpack_edits(zone, version, count, db, list_of)
+  local edits = {}
+  local reader = codec_for(db)
+  for i = 1, count do
+    local text = zone:get(piece_key(version, i))
+    if not text then
+      return nil, "replaced"
+    end
+    local piece = reader:set(text):decode()
+    local info = db.entities:get(piece[1])
+    local plan, key = info.schema:view_for(nil), info.schema.primary_key[1]
+    local edit = { name = piece[1], removed = {}, at = piece[3], added = piece[4] }
+    local leaves = {}
+    for _, id in ipairs(piece[2]) do
+      leaves[id] = true
+    end
+    for _, row in ipairs(list_of(edit.name)) do
+      if leaves[row[key]] then
+        edit.removed[#edit.removed + 1] = row
+      end
+    end
+    for _, row in ipairs(edit.added) do
+      share(info, plan, row, {})
+    end
+    edits[i] = edit
+  end
+  return edits
 end
 
 
@@ -229,15 +307,7 @@ local function settle_soon()
 end
 
 
--- Puts rows in the place of the current ones together with what the runloop builds from them; nothing changes if it cannot.
--- changed: of kong.runloop.builder.rebuild.
-function sync.swap(db, lists, meta, hash, pause, changed)
-  local snapshot = store.new(db.entities, lists, hash, meta)
-  store.prepare(snapshot, db.entities, pause)
-  local ok, err = require("kong.runloop").rebuild({ store = snapshot, pause = pause, changed = changed })
-  if not ok then
-    return nil, err
-  end
+local function after_swap(hash)
   for _, name in ipairs { "cache", "core_cache" } do
     local cache = kong[name]
     if cache and cache.purge then
@@ -247,23 +317,104 @@ function sync.swap(db, lists, meta, hash, pause, changed)
   if kong.worker_events and kong.worker_events.post_local then
     kong.worker_events.post_local("declarative", "reconfigure", hash)
   end
+end
+
+
+-- Puts rows in the place of the current ones together with what the runloop builds from them; nothing changes if it cannot.
+-- changed: of kong.runloop.builder.rebuild.
+function sync.swap(db, lists, meta, hash, pause, changed)
+  local snapshot = store.new(db.entities, lists, hash, meta)
+  store.prepare(snapshot, db.entities, pause)
+  local ok, err = require("kong.runloop").rebuild({ store = snapshot, pause = pause, changed = changed })
+  if not ok then
+    return nil, err
+  end
+  after_swap(hash)
   settle_soon()
   return true
 end
 
 
-local function load_version(version, db, pause)
-  local zone = dict()
-  local head = zone and zone:get("config:" .. version)
+-- The same with a few edits (checked already); where that does not do, with everything.
+function sync.exchange(db, edits, meta, hash, pause)
+  local changes, lists = delta.changes(db, edits)
+  local plugins = lists.plugins and store.kind(db.entities:get("plugins"), lists.plugins)
+  local done, err = require("kong.runloop").exchange(edits, plugins, function()
+    return store.derive(db.store, db.entities, changes, { lists = lists, hash = hash, meta = meta })
+  end)
+  if done then
+    after_swap(hash)
+    return true
+  elseif done == nil then
+    return nil, err
+  end
+  for _, info in ipairs(db.entities:sorted()) do
+    lists[info.name] = lists[info.name] or db.store[info.name].list
+  end
+  return sync.swap(db, lists, meta, hash, pause)
+end
+
+
+-- A worker that has an older version of the same chain makes the edits one after the other.
+local function follow_chain(zone, from, to, db, pause)
+  for version = from, to do
+    local head = head_of(zone, version)
+    if not head or not head.is_edit then
+      return nil, "replaced"
+    end
+    local edits, err = unpack_edits(zone, version, head.count, db, function(name)
+      return db.store[name].list
+    end)
+    if not edits then
+      return nil, err
+    end
+    local ok
+    ok, err = sync.exchange(db, edits, head.meta, head.hash, pause)
+    if not ok then
+      return nil, err
+    end
+    current = version
+  end
+  return true
+end
+
+
+local function load_whole(zone, whole, to, db, pause)
+  local head = head_of(zone, whole)
   if not head then
     return nil, "replaced"
   end
-  head = buffer.decode(head)
-  local lists, err = unpack_rows(zone, version, head.count, db, pause)
+  local lists, err = unpack_rows(zone, whole, head.count, db, pause)
   if not lists then
     return nil, err
   end
+  for version = whole + 1, to do
+    head = head_of(zone, version)
+    local edits
+    edits, err = unpack_edits(zone, version, head and head.count or 1, db, function(name)
+      return lists[name] or {}
+    end)
+    if not edits then
+      return nil, err
+    end
+    for _, edit in ipairs(edits) do
+      lists[edit.name] = delta.new_list(lists[edit.name] or {}, edit)
+    end
+  end
   return sync.swap(db, lists, head.meta, head.hash, pause)
+end
+
+
+local function load_version(version, db, pause)
+  local zone = dict()
+  if not zone then
+    return nil, "replaced"
+  end
+  local whole = ngx.shared.kong:get(WHOLE_KEY) or 0
+  if current >= whole and current < version then
+    return follow_chain(zone, current + 1, version, db, pause)
+  end
+  return load_whole(zone, whole, version, db, pause)
 end
 
 
@@ -306,8 +457,10 @@ function sync.reset()
   local counter = ngx.shared.kong
   local version = counter and zone and counter:get(VERSION_KEY) or 0
   if version > 0 then
+    local whole = counter:get(WHOLE_KEY) or 0
     counter:set(VERSION_KEY, 0)
-    forget_pieces(zone, version)
+    counter:set(WHOLE_KEY, 0)
+    forget_chain(zone, whole, version)
   end
 end
 
