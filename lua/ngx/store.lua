@@ -1,5 +1,5 @@
 -- A durable key-value store (runtime/vm/store.h): immediate reads, batches that commit all or nothing while the coroutine waits.
--- Used by kong.clustering and the control plane's database.
+-- Used by kong.clustering, resty.lmdb and the control plane's database.
 local ffi = require "ffi"
 local base = require "ngx.base"
 
@@ -50,6 +50,27 @@ function store:get(key)
   end
   C.kgw_ffi_store_release(self.handle)
   return value, err
+end
+
+
+-- What read(...) returns; all its reads see one state of the store. It may not wait.
+function store:snapshot(read, ...)
+  C.kgw_ffi_store_hold(self.handle, 1)
+  local ok, a, b, c = pcall(read, ...)
+  C.kgw_ffi_store_hold(self.handle, 0)
+  if not ok then
+    error(a, 0)
+  end
+  return a, b, c
+end
+
+
+-- {map_size (bytes), page_size (bytes), max_readers, num_readers, allocated_pages, in_use_pages, entries}
+function store:info()
+  local out = ffi.new("double[7]")
+  C.kgw_ffi_store_info(self.handle, out)
+  return { map_size = out[0], page_size = out[1], max_readers = out[2], num_readers = out[3], allocated_pages = out[4],
+           in_use_pages = out[5], entries = out[6] }
 end
 
 

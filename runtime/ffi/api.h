@@ -289,6 +289,9 @@ int kgw_ffi_store_probe(const char *folder, double map_size);
 int kgw_ffi_store_get(void *s, const char *key, size_t len, kgw_ffi_str_t *value, char *err);
 int kgw_ffi_store_seek(void *s, const char *key, size_t len, int after, kgw_ffi_str_t *found, kgw_ffi_str_t *value, char *err);
 void kgw_ffi_store_release(void *s);
+void kgw_ffi_store_hold(void *s, int is_held);
+/* map_size, page_size, max_readers, num_readers, allocated_pages, in_use_pages, entries */
+void kgw_ffi_store_info(void *s, double out[7]);
 void *kgw_ffi_batch_new(void *s);
 int kgw_ffi_batch_put(void *b, const char *key, size_t len, const char *value, size_t value_len);
 int kgw_ffi_batch_delete(void *b, const char *key, size_t len);

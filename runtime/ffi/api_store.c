@@ -80,6 +80,8 @@ int kgw_ffi_store_seek(void *s, const char *key, size_t len, int after, kgw_ffi_
 }
 
 void kgw_ffi_store_release(void *s) { kgw_store_release(s); }
+void kgw_ffi_store_hold(void *s, int is_held) { kgw_store_hold(s, is_held != 0); }
+void kgw_ffi_store_info(void *s, double out[7]) { kgw_store_info(s, (kgw_store_info_t *)out); }
 void *kgw_ffi_batch_new(void *s) { return kgw_batch_new(s); }
 
 int kgw_ffi_batch_put(void *b, const char *key, size_t len, const char *value, size_t value_len)

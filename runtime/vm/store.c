@@ -104,18 +104,44 @@ static void unref(kgw_store_t *s)
 
 void kgw_store_close(kgw_store_t *s)
 {
-    kgw_store_release(s);
+    kgw_store_hold(s, false);
     unref(s);
 }
 
 void kgw_store_release(kgw_store_t *s)
 {
+    if (s->is_held) return;
     if (s->reader) mdb_txn_abort(s->reader);
     s->reader = NULL;
 }
 
+void kgw_store_hold(kgw_store_t *s, bool is_held)
+{
+    s->is_held = false;
+    kgw_store_release(s);
+    s->is_held = is_held;
+}
+
+void kgw_store_info(kgw_store_t *s, kgw_store_info_t *out)
+{
+    MDB_stat stat_out;
+    MDB_envinfo info;
+    mdb_env_stat(s->env, &stat_out);
+    mdb_env_info(s->env, &info);
+    *out = (kgw_store_info_t){
+        .map_size = (double)info.me_mapsize,
+        .page_size = stat_out.ms_psize,
+        .max_readers = info.me_maxreaders,
+        .num_readers = info.me_numreaders,
+        .allocated_pages = (double)(info.me_last_pgno + 1),
+        .in_use_pages = (double)(stat_out.ms_branch_pages + stat_out.ms_leaf_pages + stat_out.ms_overflow_pages),
+        .entries = (double)stat_out.ms_entries,
+    };
+}
+
 static int begin_read(kgw_store_t *s)
 {
+    if (s->is_held && s->reader) return 0;
     kgw_store_release(s);
     return mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->reader);
 }

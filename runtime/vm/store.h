@@ -15,7 +15,13 @@ typedef struct {
     MDB_dbi dbi;
     MDB_txn *reader; /* open between get/next and kgw_store_release */
     uint32_t refs;   /* 1 for Lua, 1 per running batch */
+    bool is_held;    /* reads see one state of the store, release waits */
 } kgw_store_t;
+
+/* Sizes and counts as LMDB has them; doubles because they go to Lua. */
+typedef struct {
+    double map_size, page_size, max_readers, num_readers, allocated_pages, in_use_pages, entries;
+} kgw_store_info_t;
 
 typedef struct {
     kgw_store_t *store;
@@ -37,6 +43,9 @@ int kgw_store_get(kgw_store_t *s, kgw_str_t key, kgw_str_t *value, char *err, si
 /* The first key >= `from` (or > it when `after`). Same returns. */
 int kgw_store_seek(kgw_store_t *s, kgw_str_t from, bool after, kgw_str_t *key, kgw_str_t *value, char *err, size_t err_len) KGW_MUST_CHECK;
 void kgw_store_release(kgw_store_t *s);
+/* Between true and false all reads see the store as it was at the first of them. Short: pages they see are not reused. */
+void kgw_store_hold(kgw_store_t *s, bool is_held);
+void kgw_store_info(kgw_store_t *s, kgw_store_info_t *out);
 
 kgw_batch_t *kgw_batch_new(kgw_store_t *s);
 /* KGW_ENOMEM or KGW_OK; bytes are copied. value NULL: delete. */
