@@ -137,6 +137,15 @@ class Image(unittest.TestCase):
         self.assertFalse(names & {"sh", "bash", "dash", "busybox", "apt", "dpkg", "perl", "python3"})
         self.assertFalse([path for path in self.root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6000])
 
+    def test_lua_is_compiled_and_a_source_laid_over_it_is_read(self):
+        files = list((self.root / "usr/share/kgw").rglob("*.lua"))
+        self.assertEqual([path for path in files if path.read_bytes()[:3] != b"\x1bLJ"], [])
+        path = self.root / "usr/share/kgw/lua/kong/meta.lua"
+        before = path.read_bytes()
+        self.addCleanup(path.write_bytes, before)
+        path.write_text('return { _VERSION = "0.0.1" }\n')
+        self.assertEqual(self.run_inside(["version"], self.env, wait=True).stdout.strip(), "0.0.1")
+
     def test_runs_as_ecs_runs_it(self):
         cp = FakeControlPlane(self.cert, self.key)
         self.addCleanup(cp.close)
