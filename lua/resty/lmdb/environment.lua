@@ -34,6 +34,15 @@ function environment.open()
 end
 
 
+-- The next use opens it again.
+function environment.close()
+  if opened then
+    opened:close()
+    opened = nil
+  end
+end
+
+
 local function check_name(db)
   if type(db) ~= "string" or db == "" or db:find("\0", 1, true) then
     error("the name of a database must be a text without NUL", 3)

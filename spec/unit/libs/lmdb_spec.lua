@@ -17,6 +17,7 @@ describe("resty.lmdb", function()
   end)
 
   teardown(function()
+    require("resty.lmdb.environment").close()
     kong.configuration = configuration
     for _, name in ipairs { "/data.mdb", "/lock.mdb", "" } do
       os.remove(folder .. "/plugins.lmdb" .. name)
@@ -131,6 +132,12 @@ describe("resty.lmdb", function()
     assert.same({ nil, "unable to open DB for access: " .. NOT_FOUND }, { next_pair() })
     assert.is_nil((next_pair()))
     assert.has_error(function() prefix.page("a", "a", nil, 0) end, "page_size must be at least 1")
+  end)
+
+  it("keeps what was written when it is closed", function()
+    assert(lmdb.set("a", "1"))
+    require("resty.lmdb.environment").close()
+    assert.equal("1", lmdb.get("a"))
   end)
 
   it("says how big it is", function()
