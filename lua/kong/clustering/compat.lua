@@ -4,7 +4,6 @@
 local cjson = require("cjson")
 
 local null = cjson.null
-local floor = math.floor
 
 local _M = {}
 
@@ -190,27 +189,22 @@ local function drop_from_rows(config_table, entity, ...)
 end
 
 
--- The queue's parameters by their names before 3.3.
+-- The queue's parameters by their names before 3.3, with what stands there when a queue has none: {old name, new name, default}.
+local SENDERS = { { "retry_count", nil, 10 }, { "queue_size", "max_batch_size", 1 }, { "flush_timeout", "max_coalescing_delay", 2 } }
 local LEGACY_QUEUE = {
-  ["statsd"] = { max_retry_time = "retry_count", max_batch_size = "queue_size", max_coalescing_delay = "flush_timeout" },
-  ["datadog"] = { max_retry_time = "retry_count", max_batch_size = "queue_size", max_coalescing_delay = "flush_timeout" },
-  ["http-log"] = { max_retry_time = "retry_count", max_batch_size = "queue_size", max_coalescing_delay = "flush_timeout" },
-  ["opentelemetry"] = { max_batch_size = "batch_span_count", max_coalescing_delay = "batch_flush_delay" },
+  ["statsd"] = SENDERS,
+  ["datadog"] = SENDERS,
+  ["opentelemetry"] = { { "batch_span_count", "max_batch_size", 200 }, { "batch_flush_delay", "max_coalescing_delay", 3 } },
 }
 
 
 local function legacy_queue(config, names)
-  local queue = config.queue
-  if type(queue) ~= "table" then
-    return false
-  end
-  for new, old in pairs(names) do
-    if has_value(queue[new]) then
-      config[old] = queue[new]
+  local queue = type(config.queue) == "table" and config.queue or {}
+  for _, entry in ipairs(names) do
+    local old, new = entry[1], entry[2] and queue[entry[2]]
+    if type(config[old]) ~= "number" then
+      config[old] = type(new) == "number" and new or entry[3]
     end
-  end
-  if names.max_retry_time then
-    config.retry_count = floor(config.retry_count or 10)
   end
   return true
 end
@@ -234,11 +228,11 @@ local function before_3_3(t)
     changed = drop_from_rows(t, entity, "updated_at") or changed
   end
   return each_row(t, "vaults", function(vault)
-    local prefix = vault.name == "env" and vault.prefix
-    if not prefix or not prefix:find("-", 1, true) then
+    local prefix = vault.name == "env" and type(vault.config) == "table" and vault.config.prefix
+    if type(prefix) ~= "string" or not prefix:find("-", 1, true) then
       return false
     end
-    vault.prefix = prefix:gsub("-", "_")
+    vault.config.prefix = prefix:gsub("-", "_")
     return true
   end) or changed
 end
@@ -286,7 +280,56 @@ local function header_type(t, from)
       return true
     end) or changed
   end
-  return changed
+  return each_plugin(t, "zipkin", function(config)
+    if config.default_header_type ~= from then
+      return false
+    end
+    config.default_header_type = "b3"
+    return true
+  end) or changed
+end
+
+
+-- Redis had fields of its own in each plugin before 3.6.
+local REDIS_FIELDS = { "host", "port", "username", "password", "database", "timeout", "ssl", "ssl_verify", "server_name" }
+local ACME_REDIS = {
+  host = "host", port = "port", auth = "password", database = "database", ssl = "ssl", ssl_verify = "ssl_verify", ssl_server_name = "server_name",
+}
+
+
+local function flat_redis(config)
+  local redis = config.redis
+  if config.policy ~= "redis" or type(redis) ~= "table" then
+    return false
+  end
+  for _, name in ipairs(REDIS_FIELDS) do
+    config["redis_" .. name] = redis[name]
+  end
+  config.redis = nil
+  return true
+end
+
+
+local function acme_redis(config)
+  local storage = config.storage_config
+  local redis = type(storage) == "table" and storage.redis
+  if config.storage ~= "redis" or type(redis) ~= "table" then
+    return false
+  end
+  local extra = type(redis.extra_options) == "table" and redis.extra_options or {}
+  local old = { namespace = extra.namespace, scan_count = extra.scan_count }
+  for name, new in pairs(ACME_REDIS) do
+    old[name] = redis[new]
+  end
+  storage.redis = old
+  return true
+end
+
+
+local function before_3_6(t)
+  local changed = each_plugin(t, "acme", acme_redis)
+  changed = each_plugin(t, "rate-limiting", flat_redis) or changed
+  return each_plugin(t, "response-ratelimiting", flat_redis) or changed
 end
 
 
@@ -301,7 +344,7 @@ local function before_3_7(t)
 end
 
 
--- Providers that a version does not know fall back to the one whose requests are closest.
+-- Plugins ask providers that a version does not know as they would ask OpenAI, ai-proxy without changing the request.
 local function ai_providers(t, unknown)
   local changed = false
   for _, name in ipairs({ "ai-proxy", "ai-request-transformer", "ai-response-transformer" }) do
@@ -310,7 +353,13 @@ local function ai_providers(t, unknown)
       if type(model) ~= "table" or not unknown[model.provider] then
         return false
       end
+      if model.provider == "huggingface" and type(model.options) == "table" then
+        model.options.huggingface = nil
+      end
       model.provider = "openai"
+      if name == "ai-proxy" then
+        config.route_type = "preserve"
+      end
       return true
     end) or changed
   end
@@ -318,15 +367,32 @@ local function ai_providers(t, unknown)
 end
 
 
+-- Mistral's own address was no default before 3.8.
+local function mistral_address(config)
+  local model = config.model
+  if type(model) ~= "table" or model.provider ~= "mistral" then
+    return false
+  end
+  local options = type(model.options) == "table" and model.options or {}
+  if has_value(options.upstream_url) then
+    return false
+  end
+  options.upstream_url = "https://api.mistral.ai:443"
+  model.options = options
+  return true
+end
+
+
 local function before_3_8(t)
   local changed = each_plugin(t, "opentelemetry", function(config)
-    if not has_value(config.traces_endpoint) then
+    if config.traces_endpoint == nil then
       return false
     end
     config.endpoint = config.traces_endpoint
     return true
   end)
-  return ai_providers(t, { gemini = true, bedrock = true }) or changed
+  changed = ai_providers(t, { gemini = true, bedrock = true }) or changed
+  return each_plugin(t, "ai-proxy", mistral_address) or changed
 end
 
 
@@ -335,6 +401,7 @@ local STEPS = {
   { "3.9.0", function(t) return ai_providers(t, { huggingface = true }) end },
   { "3.8.0", before_3_8 },
   { "3.7.0", before_3_7 },
+  { "3.6.0", before_3_6 },
   { "3.5.0", function(t) return header_type(t, "gcp") end },
   { "3.4.0", function(t) return header_type(t, "aws") end },
   { "3.3.0", before_3_3 },

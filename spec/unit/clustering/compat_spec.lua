@@ -62,7 +62,7 @@ describe("a configuration for an older data plane", function()
       },
       upstreams = { { name = "u", algorithm = "latency", use_srv_name = false } },
       services = { { protocol = "tls", tls_verify = true } },
-      vaults = { { name = "env", prefix = "my-env" } },
+      vaults = { { name = "env", prefix = "my-env", config = { prefix = "a-b" } } },
     }
   end
 
@@ -86,10 +86,63 @@ describe("a configuration for an older data plane", function()
   it("has the parameters of queues under their old names before 3.3", function()
     local t = config()
     compat.downgrade(t, "3.2.2")
-    assert.same({ retry_count = 60, queue_size = 10, flush_timeout = 2 }, t.plugins[2].config)
-    assert.equal("my_env", t.vaults[1].prefix)
+    assert.same({}, t.plugins[2].config)
+    assert.equal("my-env", t.vaults[1].prefix)
+    assert.equal("a_b", t.vaults[1].config.prefix)
     assert.is_nil(t.plugins[1].updated_at)
     assert.equal("latency", t.upstreams[1].algorithm)
+  end)
+
+  it("gives senders the parameters of their queues, or what those versions had by themselves", function()
+    local t = { plugins = {
+      { name = "statsd", config = { queue = { max_batch_size = 10, max_retry_time = 60 } } },
+      { name = "opentelemetry", config = { batch_span_count = 7, queue = {} } },
+    } }
+    assert.is_true(compat.downgrade(t, "3.2.0"))
+    assert.same({ retry_count = 10, queue_size = 10, flush_timeout = 2 }, t.plugins[1].config)
+    assert.same({ batch_span_count = 7, batch_flush_delay = 3 }, t.plugins[2].config)
+  end)
+
+  it("has the fields of Redis where versions before 3.6 look for them", function()
+    local function limited(policy)
+      return { name = "rate-limiting", config = { policy = policy, redis = { host = "h", port = 1, server_name = "s", extra = true } } }
+    end
+    local redis = { host = "h", password = "p", server_name = "s", username = "u", extra_options = { namespace = "n", scan_count = 9 } }
+    local t = { plugins = { limited("redis"), limited("local"), { name = "acme", config = { storage = "redis", storage_config = { redis = redis } } } } }
+    assert.is_true(compat.downgrade(t, "3.5.0"))
+    assert.same({ policy = "redis", redis_host = "h", redis_port = 1, redis_server_name = "s" }, t.plugins[1].config)
+    assert.same(limited("local"), t.plugins[2])
+    assert.same({ host = "h", auth = "p", ssl_server_name = "s", namespace = "n", scan_count = 9 }, t.plugins[3].config.storage_config.redis)
+  end)
+
+  it("asks unknown AI providers as OpenAI is asked", function()
+    local function t()
+      return { plugins = {
+        { name = "ai-proxy", config = { route_type = "llm/v1/chat", model = { provider = "huggingface", options = { huggingface = {} } } } },
+        { name = "ai-proxy", config = { route_type = "llm/v1/chat", model = { provider = "mistral" } } },
+        { name = "ai-request-transformer", config = { llm = { route_type = "llm/v1/chat", model = { provider = "gemini" } } } },
+      } }
+    end
+    local new = t()
+    compat.downgrade(new, "3.8.0")
+    assert.same({ route_type = "preserve", model = { provider = "openai", options = {} } }, new.plugins[1].config)
+    assert.same(t().plugins[2], new.plugins[2])
+    assert.equal("gemini", new.plugins[3].config.llm.model.provider)
+    local older = t()
+    compat.downgrade(older, "3.7.0")
+    assert.equal("https://api.mistral.ai:443", older.plugins[2].config.model.options.upstream_url)
+    assert.same({ route_type = "llm/v1/chat", model = { provider = "openai" } }, older.plugins[3].config.llm)
+    local oldest = t()
+    compat.downgrade(oldest, "3.6.0")
+    assert.equal("llm/v1/chat", oldest.plugins[1].config.route_type)
+  end)
+
+  it("changes the fallback format of zipkin's header", function()
+    local t = { plugins = { { name = "zipkin", config = { header_type = "aws", default_header_type = "aws" } } } }
+    compat.downgrade(t, "3.4.0")
+    assert.equal("aws", t.plugins[1].config.default_header_type)
+    compat.downgrade(t, "3.3.0")
+    assert.same({ header_type = "preserve", default_header_type = "b3" }, t.plugins[1].config)
   end)
 
   it("has what 3.0 knows", function()
