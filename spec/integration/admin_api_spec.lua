@@ -152,6 +152,46 @@ describe("the Admin API with a database", function()
     end)
   end)
 
+  it("hashes a password once, with the consumer whose it is", function()
+    local node = new_node { database = "lmdb", plugins = "basic-auth" }
+    assert.equal(201, (ask(node, "POST", "/consumers", { username = "ann" })))
+    local _, made = ask(node, "POST", "/consumers/ann/basic-auth", { username = "u", password = "p" })
+    local status, tagged = ask(node, "PATCH", "/basic-auths/" .. made.id, { tags = { "t" } })
+    assert.same({ 200, made.password }, { status, tagged.password })
+    local err
+    status, err = ask(node, "PATCH", "/basic-auths/" .. made.id, { password = "p" })
+    assert.same({ 400, "schema violation (all or none of these fields must be set: 'password', 'consumer.id')" }, { status, err.message })
+    status, tagged = ask(node, "PATCH", "/consumers/ann/basic-auth/u", { password = "p" })
+    assert.same({ 200, made.password }, { status, tagged.password })
+  end)
+
+  it("puts a certificate with the names that are given, and the one in the path", function()
+    local node = new_node { database = "lmdb" }
+    local key = assert(require("resty.openssl.pkey").new { type = "EC", curve = "prime256v1" })
+    local cert = assert(require("resty.openssl.x509").new())
+    assert(cert:set_version(3))
+    assert(cert:set_not_before(ngx.time()))
+    assert(cert:set_not_after(ngx.time() + 60))
+    assert(cert:set_pubkey(key))
+    assert(cert:sign(key))
+    local function put(path, names)
+      local status, made = ask(node, "PUT", "/certificates/" .. path, { cert = cert:to_PEM(), key = key:to_PEM("private"), snis = names })
+      assert.same({ 200 }, { status, made.message })
+      table.sort(made.snis)
+      return made
+    end
+    local made = put("a.test", { "b.test" })
+    assert.same({ "a.test", "b.test" }, made.snis)
+    assert.same({}, put(made.id).snis)
+    assert.equal(404, (ask(node, "GET", "/snis/b.test")))
+  end)
+
+  it("says at once that a plugin is not there", function()
+    local node = new_node { database = "lmdb" }
+    local status, body = ask(node, "PATCH", "/plugins/5d3ca3ba-9c03-4df8-9d4f-bc0e1d7a4d86", { name = "nope" })
+    assert.same({ 404, { message = "Not found" } }, { status, body })
+  end)
+
   it("keeps what was written over a restart", function()
     local node = new_node { database = "lmdb" }
     assert.equal(200, (ask(node, "PUT", "/consumers/ann", { custom_id = "7" })))

@@ -425,11 +425,13 @@ function entities.child(dao, parent_dao, field, parent_param, param)
         end
         return 200, rows.show(dao.schema, child)
       end),
-      PATCH = wrap(function(self, _, child)
+      PATCH = wrap(function(self, parent, child)
         if not child then
           return 404, NOT_FOUND
         end
-        local row, err, err_t = write_by(dao, "update", key_of(dao, self.params[param], child), write_args(self, dao))
+        local args = write_args(self, dao)
+        args[field] = { id = parent.id }
+        local row, err, err_t = write_by(dao, "update", key_of(dao, self.params[param], child), args)
         if not row then
           return failure(err_t, err)
         end

@@ -192,6 +192,21 @@ local function certificate_answer(db, row, err, err_t, status)
 end
 
 
+-- What is put replaces the names too; the name in the path is one of those that are given.
+local function names_to_put(args, key)
+  if args.snis == nil or args.snis == null then
+    args.snis = {}
+  elseif type(args.snis) == "table" and not validators.is_uuid(key) then
+    for _, name in ipairs(args.snis) do
+      if name == key then
+        return
+      end
+    end
+    table.insert(args.snis, key)
+  end
+end
+
+
 -- A write to the certificate that the path means, by id or by a name; put by a new name makes a certificate.
 local function certificate_write(method)
   return function(self, db)
@@ -214,6 +229,9 @@ local function certificate_write(method)
       return 204
     end
     local args = entities.write_args(self, dao)
+    if method == "upsert" then
+      names_to_put(args, key)
+    end
     id = id or require("kong.db.schema.ids").random()
     return certificate_answer(db, dao[method](dao, { id = id }, args))
   end
