@@ -280,18 +280,18 @@ local function unpack_edits(zone, version, count, db, list_of)
 end
 
 
-local CYCLES = 2
+local CYCLES = 2       -- after everything was exchanged
+local FEW_CYCLES = 1   -- after edits, of which many may come
 local SETTLE_SECONDS = 1
 local is_settling = false
 
 
 -- What a change leaves behind is collected in small steps between requests, instead of staying until the heap has grown.
-local function settle()
+local function settle(_, cycles)
   local pause = new_pause()
-  local cycles = 0
-  while cycles < CYCLES and not ngx.worker.exiting() do
+  while cycles > 0 and not ngx.worker.exiting() do
     if collectgarbage("step", 0) then
-      cycles = cycles + 1
+      cycles = cycles - 1
     end
     pause()
   end
@@ -299,10 +299,10 @@ local function settle()
 end
 
 
-local function settle_soon()
+local function settle_soon(cycles)
   if not is_settling then
     is_settling = true
-    ngx.timer.at(SETTLE_SECONDS, settle)
+    ngx.timer.at(SETTLE_SECONDS, settle, cycles)
   end
 end
 
@@ -330,7 +330,7 @@ function sync.swap(db, lists, meta, hash, pause, changed)
     return nil, err
   end
   after_swap(hash)
-  settle_soon()
+  settle_soon(CYCLES)
   return true
 end
 
@@ -344,6 +344,7 @@ function sync.exchange(db, edits, meta, hash, pause)
   end)
   if done then
     after_swap(hash)
+    settle_soon(FEW_CYCLES)
     return true
   elseif done == nil then
     return nil, err
