@@ -186,6 +186,21 @@ describe("the Admin API with a database", function()
     assert.equal(404, (ask(node, "GET", "/snis/b.test")))
   end)
 
+  it("wants plugins to speak a protocol of their route, or of a route of their service", function()
+    local node = new_node { database = "lmdb" }
+    assert.equal(201, (ask(node, "POST", "/services", { name = "s", host = "h" })))
+    local grpc = { name = "cors", protocols = { "grpc" } }
+    local status, made = ask(node, "POST", "/services/s/plugins", grpc)
+    assert.equal(201, status)
+    assert.equal(201, (ask(node, "POST", "/services/s/routes", { name = "r", paths = { "/r" } })))
+    local body
+    status, body = ask(node, "POST", "/routes/r/plugins", grpc)
+    assert.same({ 400, { protocols = "must match the associated route's protocols" } }, { status, body.fields })
+    status, body = ask(node, "PATCH", "/plugins/" .. made.id, { protocols = { "grpcs" } })
+    assert.same({ 400, { protocols = "must match the protocols of at least one route pointing to this Plugin's service" } }, { status, body.fields })
+    assert.equal(201, (ask(node, "POST", "/routes/r/plugins", { name = "cors", protocols = { "grpc", "http" } })))
+  end)
+
   it("says at once that a plugin is not there", function()
     local node = new_node { database = "lmdb" }
     local status, body = ask(node, "PATCH", "/plugins/5d3ca3ba-9c03-4df8-9d4f-bc0e1d7a4d86", { name = "nope" })
