@@ -201,6 +201,14 @@ describe("the Admin API with a database", function()
     assert.equal(201, (ask(node, "POST", "/routes/r/plugins", { name = "cors", protocols = { "grpc", "http" } })))
   end)
 
+  it("has no chains of WebAssembly filters", function()
+    local node = new_node { database = "lmdb" }
+    for _, path in ipairs { "/filter-chains", "/filter-chains/x", "/filter-chains/x/route", "/services/s/filter-chains", "/routes/r/filter-chains/x" } do
+      local status, body = ask(node, "GET", path)
+      assert.same({ 400, { message = "this endpoint is only available when wasm is enabled" } }, { status, body })
+    end
+  end)
+
   it("says at once that a plugin is not there", function()
     local node = new_node { database = "lmdb" }
     local status, body = ask(node, "PATCH", "/plugins/5d3ca3ba-9c03-4df8-9d4f-bc0e1d7a4d86", { name = "nope" })

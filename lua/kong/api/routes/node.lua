@@ -203,9 +203,17 @@ function node.register(router)
   local function no_filters()
     return 400, { message = "this endpoint is only available when wasm is enabled" }
   end
+  local no_method = { GET = no_filters, POST = no_filters, PUT = no_filters, PATCH = no_filters, DELETE = no_filters }
   for _, name in ipairs { "all", "enabled", "disabled" } do
     router:add("/routes/:routes/filters/" .. name, { GET = no_filters })
   end
+  for _, base in ipairs { "", "/services/:services", "/routes/:routes" } do
+    for _, path in ipairs { "/filter-chains", "/filter-chains/:filter_chains" } do
+      router:add(base .. path, no_method)
+    end
+  end
+  router:add("/filter-chains/:filter_chains/route", no_method)
+  router:add("/filter-chains/:filter_chains/service", no_method)
 end
 
 
