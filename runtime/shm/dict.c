@@ -15,6 +15,7 @@
 
 #define SHARDS 16
 #define DICTS_MAX 64
+#define BUCKETS_MIN 64
 #define SMALL 65536 /* dicts below SHARDS * SMALL have one shard */
 
 typedef struct {
@@ -38,7 +39,8 @@ typedef struct {
 
 typedef struct {
     pthread_mutex_t lock;
-    uint32_t bucket_cnt, buckets; /* offset of the bucket array from the slab */
+    uint32_t bucket_cnt, buckets; /* room for buckets; offset of their array from the slab */
+    uint32_t live_cnt, mask;      /* buckets in use, one for each entry at the most; the least 2^n - 1 that covers them */
     uint32_t newest, oldest, cnt;
     uint64_t recoveries;
     size_t slab_size;
@@ -62,18 +64,49 @@ static unsigned dict_cnt;
 
 static entry_t *at(shard_t *s, uint32_t off) { return kgw_slab_ptr(s->slab, off); }
 static item_t *item_at(shard_t *s, uint32_t off) { return kgw_slab_ptr(s->slab, off); }
-static uint32_t *bucket(shard_t *s, uint32_t hash) { return (uint32_t *)kgw_slab_ptr(s->slab, s->head->buckets) + (hash & (s->head->bucket_cnt - 1)); }
+static uint32_t *bucket_at(shard_t *s, uint32_t i) { return (uint32_t *)kgw_slab_ptr(s->slab, s->head->buckets) + i; }
+
+/* Linear hashing: the table grows by a bucket at a time with its entries, so that a large dict with few of them touches little memory. */
+static uint32_t *bucket(shard_t *s, uint32_t hash)
+{
+    uint32_t i = hash & s->head->mask;
+    return bucket_at(s, i < s->head->live_cnt ? i : i & s->head->mask >> 1);
+}
+
+/* One bucket more: takes its entries out of the bucket that had them so far. */
+static void split(shard_t *s)
+{
+    shard_head_t *h = s->head;
+    uint32_t made = h->live_cnt++;
+    if (made > h->mask) h->mask = h->mask * 2 + 1;
+    uint32_t *from = bucket_at(s, made & h->mask >> 1), *to = bucket_at(s, made);
+    *to = 0;
+    while (*from) {
+        entry_t *e = at(s, *from);
+        uint32_t off = *from;
+        if ((e->hash & h->mask) != made) {
+            from = &e->next;
+            continue;
+        }
+        *from = e->next;
+        e->next = *to;
+        *to = off;
+    }
+}
 
 static void lay_out(shard_t *s, bool is_zero)
 {
     shard_head_t *h = s->head;
     kgw_slab_init(s->slab, h->slab_size, is_zero);
-    uint32_t want = 64;
+    uint32_t want = BUCKETS_MIN;
     while (want < h->slab_size / 512) want *= 2;
     h->bucket_cnt = want;
+    h->live_cnt = BUCKETS_MIN;
+    h->mask = BUCKETS_MIN - 1;
     h->buckets = kgw_slab_alloc(s->slab, want * sizeof(uint32_t));
     KGW_ASSERT(h->buckets);
     if (!is_zero) memset(kgw_slab_ptr(s->slab, h->buckets), 0, want * sizeof(uint32_t));
+    *bucket_at(s, 0) = 0; /* a free object begins with the slab's link */
     h->newest = h->oldest = h->cnt = 0;
 }
 
@@ -235,6 +268,7 @@ static uint32_t insert(shard_t *s, uint32_t hash, kgw_str_t key, size_t val_len,
     e->key_len = (uint16_t)key.len;
     e->val_len = (uint32_t)val_len;
     memcpy(e->data, key.ptr, key.len);
+    if (s->head->cnt >= s->head->live_cnt && s->head->live_cnt < s->head->bucket_cnt) split(s);
     uint32_t *b = bucket(s, hash);
     e->next = *b;
     *b = off;

@@ -36,6 +36,31 @@ TEST(set_add_replace_delete)
     EXPECT(kgw_dict_find("other") == NULL);
 }
 
+TEST(many_keys)
+{
+    enum { CNT = 30000 };
+    kgw_dict_t *d = kgw_dict_make("many", 16 << 20);
+    char key[32];
+    for (int i = 0; i < CNT; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        kgw_dict_value_t v = number(i);
+        EXPECT_EQ(KGW_OK, kgw_dict_set(d, kgw_str_c(key), &v, 1, 0, KGW_DICT_ADD, &forcible));
+        if (i % 1000) continue;
+        for (int k = 0; k <= i; k += 7) { /* the table grows all the time, every key stays where it is looked for */
+            snprintf(key, sizeof(key), "key %d", k);
+            EXPECT_EQ(k, get(d, key, 2));
+        }
+    }
+    for (int i = 0; i < CNT; i += 2) {
+        snprintf(key, sizeof(key), "key %d", i);
+        EXPECT_EQ(KGW_OK, kgw_dict_delete(d, kgw_str_c(key)));
+    }
+    for (int i = 0; i < CNT; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        EXPECT_EQ(i % 2 ? i : -1, get(d, key, 2));
+    }
+}
+
 TEST(expiry)
 {
     kgw_dict_t *d = kgw_dict_make("expiry", 1 << 20);
