@@ -1,5 +1,5 @@
 -- Certificates of the plugin's domains: getting, keeping and renewing them.
-local Client = require "kong.plugins.acme.protocol"
+local Client = require "resty.acme.protocol"
 local cjson = require "cjson.safe"
 local pkey = require "resty.openssl.pkey"
 local reserved_words = require "kong.plugins.acme.reserved_words"

@@ -1,7 +1,7 @@
 -- require "resty.acme.client": certificates from an ACME server by the interface of lua-resty-acme, with the http-01
--- challenge. The protocol is that of the acme plugin (kong.plugins.acme.protocol).
+-- challenge. The protocol is that of the acme plugin (resty.acme.protocol).
 local pkey = require "resty.openssl.pkey"
-local protocol = require "kong.plugins.acme.protocol"
+local protocol = require "resty.acme.protocol"
 
 local match = string.match
 local ngx = ngx

@@ -1,6 +1,6 @@
 -- require "resty.acme.util": keys and texts for code that orders certificates with resty.acme.client.
 local base64 = require "ngx.base64"
-local jws = require "kong.plugins.acme.jws"
+local jws = require "resty.acme.jws"
 local pkey = require "resty.openssl.pkey"
 
 local util = {

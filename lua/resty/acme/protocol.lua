@@ -6,7 +6,7 @@ local csr = require "resty.openssl.x509.csr"
 local encode_base64url = require("ngx.base64").encode_base64url
 local decode_base64url = require("ngx.base64").decode_base64url
 local http = require "resty.http"
-local jws = require "kong.plugins.acme.jws"
+local jws = require "resty.acme.jws"
 local name_lib = require "resty.openssl.x509.name"
 local x509 = require "resty.openssl.x509"
 
