@@ -10,7 +10,7 @@ function storage.of(conf)
   if not KINDS[kind] then
     return nil, "storage '" .. kind .. "' is not supported, use redis or shm"
   end
-  return require("resty.acme.backend." .. kind).new(conf.storage_config[kind])
+  return require("kong.plugins.acme.storage." .. kind).new(conf.storage_config[kind])
 end
 
 

@@ -9,7 +9,7 @@ local adapter = {}
 
 -- The module resty.acme.storage.NAME for a storage of the plugin.
 function adapter.of(name)
-  local storage = require("resty.acme.backend." .. name)
+  local storage = require("kong.plugins.acme.storage." .. name)
   return {
     new = function(conf)
       local inner, err = storage.new(conf)
