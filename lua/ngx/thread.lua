@@ -59,9 +59,10 @@ local function finish(record, ...)
   record.n = select("#", ...)
   record.results = { ... }
   record.status = record.is_waited and "dead" or "zombie"
-  local waiter = record.waiter
-  if waiter then
-    C.kgw_ffi_wait_wake(waiter, 0)
+  local group = record.wait
+  if group then
+    group.first = group.first or record
+    C.kgw_ffi_wait_wake(group.waiter, 0)
   end
 end
 
@@ -118,25 +119,21 @@ local function check_waitable(record, i, co)
 end
 
 
--- Waits for one of several that all still run.
+-- Waits for the first to end of several that all still run.
 local function wait_for(records, n)
   local waiter = get_waiter()
+  local group = { waiter = waiter, first = nil }
   for i = 1, n do
-    records[i].waiter = waiter
+    records[i].wait = group
   end
   if C.kgw_ffi_wait_begin(waiter, -1) == base.AGAIN then
     wait()
   end
   put_waiter(waiter)
-  local ended
   for i = 1, n do
-    local record = records[i]
-    record.waiter = nil
-    if not ended and record.results then
-      ended = record
-    end
+    records[i].wait = nil
   end
-  return collect(ended)
+  return collect(group.first)
 end
 
 
