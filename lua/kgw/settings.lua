@@ -22,7 +22,7 @@ local SILENT = {
   keepalive_timeout = true, client_header_timeout = true, client_body_timeout = true, send_timeout = true,
   large_client_header_buffers = true, client_header_buffer_size = true, set_real_ip_from = true, add_header = true,
   env = true, pcre_jit = true, ssl_ciphers = true, ssl_conf_command = true, log_format = true, access_log = true,
-  lua_capture_error_log = true,
+  lua_capture_error_log = true, proxy_pass_trailers = true,
 }
 
 
@@ -170,6 +170,7 @@ local function limits(http, proxy, admin, remark)
     end
     set(name, ms)
   end
+  set("pass_trailers", proxy.proxy_pass_trailers == "on")
   set("keepalive_requests", tonumber(proxy.keepalive_requests))
   set("charset", http.charset ~= "off" and http.charset or "")
   local count, size = (proxy.large_client_header_buffers or "4 8k"):match("^(%d+)%s+(%S+)$")
@@ -253,6 +254,7 @@ end
 
 local function upstream(conf)
   set("plugin_cpu_limit", conf.plugin_cpu_limit)
+  set("client_body_min_rate", conf.client_body_min_rate)
   set("upstream_keepalive_pool_size", conf.upstream_keepalive_pool_size)
   set("upstream_keepalive_max_requests", conf.upstream_keepalive_max_requests)
   set("upstream_keepalive_idle_timeout", conf.upstream_keepalive_idle_timeout * 1000)

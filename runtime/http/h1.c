@@ -36,7 +36,7 @@ void kgw_h1_next(kgw_h1_t *p, kgw_msg_t *msg, kgw_arena_t *arena)
     p->status = 0;
     p->why = NULL;
     p->culprit = KGW_STR_NULL;
-    p->head_len = p->scanned = p->ext_bytes = p->line_len = 0;
+    p->head_len = p->scanned = p->ext_bytes = p->trailer_bytes = p->line_len = 0;
     p->left = 0;
     p->line = NULL;
     p->upgrade_asked = p->line_seen = false;
@@ -230,6 +230,8 @@ static enum kgw_h1_event trailer_line(kgw_h1_t *p)
 {
     kgw_str_t line = kgw_arena_copy(p->arena, kgw_str(p->line, p->line_len));
     p->line_len = 0;
+    p->trailer_bytes += (uint32_t)line.len + 2;
+    if (p->trailer_bytes > p->limits->max_head) return fail(p, 431, "trailers are too long");
     enum kgw_h1_event e = field(p, &p->trailers, line);
     return e == KGW_H1_HEAD ? KGW_H1_MORE : e;
 }

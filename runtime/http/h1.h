@@ -19,7 +19,7 @@ enum kgw_h1_event {
 };
 
 #define KGW_H1_MAX_FIELDS 1000
-#define KGW_H1_TRAILER_MAX 512
+#define KGW_H1_TRAILER_MAX 2048
 
 typedef struct {
     uint32_t max_line;    /* request line incl. method; larger -> 414 */
@@ -44,6 +44,7 @@ typedef struct kgw_h1 {
     uint32_t scanned;        /* bytes of an incomplete head already searched for its end */
     uint64_t left;           /* body bytes of this length or chunk still to come */
     uint32_t ext_bytes;      /* chunk extension bytes of this message */
+    uint32_t trailer_bytes;  /* all of them; at most a head's limit */
     uint32_t line_len;       /* chunk size digits or trailer line bytes so far */
     char *line;              /* a trailer line being collected (KGW_H1_TRAILER_MAX bytes in the arena), NULL before the first */
     kgw_hdrs_t trailers;

@@ -96,3 +96,30 @@ bool kgw_msg_is_forwardable(const kgw_hdr_t *h, kgw_str_t conn)
     if (!conn.len || (flags & KGW_TOKF_PROTECTED)) return true;
     return !kgw_str_has_token(conn, h->name);
 }
+
+/* Names without a token that frame, route, authenticate, or steer how a message is read. */
+static bool may_trail(const kgw_hdr_t *h, kgw_str_t conn)
+{
+    static const kgw_str_t starts[] = {{"proxy-", 6},   {"if-", 3},     {"x-forwarded-", 12}, {"x-consumer-", 11}, {"x-credential-", 13}, {"x-authenticated-", 16},
+                                       {"x-accel-", 8}, {"x-kong-", 7}, {"content-", 8}};
+    static const kgw_str_t names[] = {{"age", 3}, {"pragma", 6}, {"warning", 7}, {"forwarded", 9}};
+    if (h->token && (kgw_token_flags(h->token) & KGW_TOKF_NO_TRAILER)) return false;
+    if (!kgw_msg_is_forwardable(h, conn) || (conn.len && kgw_str_has_token(conn, h->name))) return false;
+    for (size_t i = 0; i < KGW_ARRAY_LEN(starts); i++)
+        if (h->name.len >= starts[i].len && kgw_str_ieq(kgw_str(h->name.ptr, starts[i].len), starts[i])) return false;
+    for (size_t i = 0; i < KGW_ARRAY_LEN(names); i++)
+        if (kgw_str_ieq(h->name, names[i])) return false;
+    return true;
+}
+
+kgw_hdrs_t *kgw_msg_trailers(const kgw_hdrs_t *trailers, kgw_str_t conn, kgw_arena_t *arena)
+{
+    if (likely(!trailers->cnt)) return NULL;
+    kgw_hdrs_t *out = kgw_arena_alloc(arena, sizeof(*out));
+    kgw_hdrs_init(out, arena);
+    kgw_hdrs_foreach(h, trailers)
+    {
+        if (may_trail(h, conn)) kgw_hdrs_add(out, h->name, h->value);
+    }
+    return out->cnt ? out : NULL;
+}

@@ -77,14 +77,14 @@ enum kgw_token {
     X(CONNECTION, "Connection", 9) \
     X(CONTENT_LENGTH, "Content-Length", 14) \
     X(TRANSFER_ENCODING, "Transfer-Encoding", 11) \
-    X(KEEP_ALIVE, "Keep-Alive", 1) \
+    X(KEEP_ALIVE, "Keep-Alive", 9) \
     X(TE, "TE", 9) \
     X(TRAILER, "Trailer", 8) \
     X(UPGRADE, "Upgrade", 9) \
-    X(PROXY_CONNECTION, "Proxy-Connection", 1) \
-    X(PROXY, "Proxy", 1) \
+    X(PROXY_CONNECTION, "Proxy-Connection", 9) \
+    X(PROXY, "Proxy", 9) \
     X(PROXY_AUTHORIZATION, "Proxy-Authorization", 8) \
-    X(HTTP2_SETTINGS, "HTTP2-Settings", 1) \
+    X(HTTP2_SETTINGS, "HTTP2-Settings", 9) \
     X(EXPECT, "Expect", 8) \
     X(CONTENT_TYPE, "Content-Type", 8) \
     X(CONTENT_ENCODING, "Content-Encoding", 8) \
@@ -98,20 +98,20 @@ enum kgw_token {
     X(AUTHORIZATION, "Authorization", 12) \
     X(VIA, "Via", 4) \
     X(SERVER, "Server", 0) \
-    X(DATE, "Date", 0) \
-    X(LOCATION, "Location", 0) \
+    X(DATE, "Date", 8) \
+    X(LOCATION, "Location", 8) \
     X(ORIGIN, "Origin", 0) \
     X(RANGE, "Range", 8) \
-    X(IF_NONE_MATCH, "If-None-Match", 0) \
-    X(IF_MODIFIED_SINCE, "If-Modified-Since", 0) \
+    X(IF_NONE_MATCH, "If-None-Match", 8) \
+    X(IF_MODIFIED_SINCE, "If-Modified-Since", 8) \
     X(ETAG, "ETag", 0) \
     X(LAST_MODIFIED, "Last-Modified", 0) \
     X(CACHE_CONTROL, "Cache-Control", 8) \
-    X(EXPIRES, "Expires", 0) \
-    X(VARY, "Vary", 0) \
-    X(REFRESH, "Refresh", 0) \
+    X(EXPIRES, "Expires", 8) \
+    X(VARY, "Vary", 8) \
+    X(REFRESH, "Refresh", 8) \
     X(WWW_AUTHENTICATE, "WWW-Authenticate", 8) \
-    X(RETRY_AFTER, "Retry-After", 0) \
+    X(RETRY_AFTER, "Retry-After", 8) \
     X(MAX_FORWARDS, "Max-Forwards", 8) \
     X(X_REAL_IP, "X-Real-IP", 12) \
     X(X_FORWARDED_FOR, "X-Forwarded-For", 12) \

@@ -191,6 +191,9 @@ int kgw_conf_read_proxy(char *err, size_t err_len)
     p->send_timeout_ms = (uint32_t)kgw_settings_int("send_timeout", 60000);
     p->keepalive_timeout_ms = (uint32_t)kgw_settings_int("keepalive_timeout", 75000);
     p->handshake_timeout_ms = (uint32_t)kgw_settings_int("handshake_timeout", 10000);
+    p->body_min_rate = (uint32_t)kgw_settings_int("client_body_min_rate", 0);
+    p->body_grace_ms = 10000;
+    p->pass_trailers = kgw_settings_bool("pass_trailers", false);
     p->tunnel_drain_ms = (uint32_t)kgw_settings_int("worker_shutdown_timeout", 30000) / 3;
     p->keepalive_requests = (uint32_t)kgw_settings_int("keepalive_requests", 10000);
     p->max_body = (uint64_t)kgw_settings_int("client_max_body_size", 0);

@@ -31,6 +31,8 @@ typedef struct {
 typedef struct {
     kgw_h1_limits_t limits;
     uint32_t header_timeout_ms, body_timeout_ms, send_timeout_ms, keepalive_timeout_ms, handshake_timeout_ms;
+    uint32_t body_min_rate, body_grace_ms; /* bytes per second a request body must come with on the average, after the grace; 0: at any */
+    bool pass_trailers;           /* trailers go on when the client's TE asks for them */
     uint32_t tunnel_drain_ms;     /* a draining worker ends tunnels after this */
     uint32_t keepalive_requests;
     uint64_t max_body;            /* client_max_body_size, 0 unlimited */
@@ -77,6 +79,8 @@ struct kgw_conn {
     kgw_list_t ready_node;  /* pipelined bytes wait for the next turn */
     bool body_reading, is_cut, is_skipping;
     bool body_wanted, body_done, in_error, is_lingering, keep_alive, chunked_out, no_body_out, tunnel;
+    uint64_t body_bytes, body_wanted_ms; /* of the request's body so far; since when it is waited for */
+    uint32_t body_waited_ms; /* before that */
     uint64_t out_left;      /* Content-Length bytes still to send */
     void *h2;               /* HTTP/2 session */
     uint32_t ctx_slot;      /* handshake ngx.ctx kept for its requests, 0 none */

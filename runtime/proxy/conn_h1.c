@@ -146,6 +146,7 @@ static void set_body(kgw_conn_t *c, kgw_req_t *r)
 {
     kgw_body_t *b = &r->body;
     c->body_wanted = false;
+    c->body_bytes = c->body_waited_ms = 0;
     if (r->in.framing == KGW_FRAME_NONE || (r->in.framing == KGW_FRAME_LENGTH && r->in.length == 0)) {
         b->kind = KGW_BODY_NONE;
         b->has_eof = true;
@@ -238,6 +239,27 @@ static void read_head(kgw_conn_t *c)
 
 /* Bodies --------------------------------------------------------------------------------------------- */
 
+static void fail_body(kgw_conn_t *c, kgw_req_t *r, unsigned status, const char *why)
+{
+    c->body_done = c->in_error = true;
+    c->keep_alive = false;
+    KGW_LOG(KGW_LOG_INFO, "client sent an invalid body: %s", why ? why : "");
+    if (r->body_ready) {
+        void (*fn)(kgw_req_t *, int) = r->body_ready;
+        r->body_ready = NULL;
+        fn(r, KGW_ERROR);
+    }
+    if (c->req == r) kgw_req_fail(r, status, "invalid body");
+}
+
+/* Time in which nobody waited for the body does not count: the upstream may be the slow one. */
+static bool is_too_slow(const kgw_conn_t *c)
+{
+    if (likely(!kgw_proxy_conf.body_min_rate)) return false;
+    uint64_t waited = c->body_waited_ms + (kgw_clock.mono_ms - c->body_wanted_ms);
+    return waited > kgw_proxy_conf.body_grace_ms && c->body_bytes * 1000 < waited * kgw_proxy_conf.body_min_rate;
+}
+
 static void read_body(kgw_conn_t *c)
 {
     while (c->req && !c->body_done && c->body_wanted && c->in && (has_bytes(c) || kgw_h1_is_at_end(&c->h1))) {
@@ -247,21 +269,19 @@ static void read_body(kgw_conn_t *c)
         enum kgw_h1_event e = kgw_h1_feed(&c->h1, c->in->data + c->in->start, c->in->used - c->in->start, &used, &body);
         c->in->start += (uint32_t)used;
         r->request_bytes += (uint32_t)used;
+        c->body_bytes += used;
+        if (e != KGW_H1_END && e != KGW_H1_ERROR && is_too_slow(c)) {
+            fail_body(c, r, 408, "it comes too slowly");
+            return;
+        }
         if (e == KGW_H1_BODY) {
             kgw_req_on_body(r, c->in, body.ptr, body.len);
         } else if (e == KGW_H1_END) {
             c->body_done = true;
+            if (r->in.te_trailers && kgw_proxy_conf.pass_trailers) r->trailers = kgw_msg_trailers(&c->h1.trailers, kgw_hdrs_joined(&r->in.hdrs, KGW_STR("Connection")), &r->arena);
             kgw_req_on_body_end(r);
         } else if (e == KGW_H1_ERROR) {
-            c->body_done = c->in_error = true;
-            c->keep_alive = false;
-            KGW_LOG(KGW_LOG_INFO, "client sent an invalid body: %s", c->h1.why ? c->h1.why : "");
-            if (r->body_ready) {
-                void (*fn)(kgw_req_t *, int) = r->body_ready;
-                r->body_ready = NULL;
-                fn(r, KGW_ERROR);
-            }
-            if (c->req == r) kgw_req_fail(r, c->h1.status ? c->h1.status : 400, "invalid body");
+            fail_body(c, r, c->h1.status ? c->h1.status : 400, c->h1.why);
             return;
         } else {
             break;
@@ -280,6 +300,8 @@ static void read_body(kgw_conn_t *c)
 static void want_body(kgw_req_t *r, bool on)
 {
     kgw_conn_t *c = r->conn;
+    if (c->body_wanted && !on) c->body_waited_ms += (uint32_t)(kgw_clock.mono_ms - c->body_wanted_ms);
+    else if (on && !c->body_wanted) c->body_wanted_ms = kgw_clock.mono_ms;
     c->body_wanted = on;
     if (!on) return;
     if (c->body_reading) return;
@@ -475,7 +497,7 @@ static void h1_body(kgw_req_t *r, kgw_chain_t *chain, bool last)
         kgw_chain_clear(chain);
     } else if (c->chunked_out) {
         kgw_chunk_add(&c->io.out, chain);
-        if (last) kgw_chunk_last(&c->io.out, NULL);
+        if (last) kgw_chunk_last(&c->io.out, r->has_local ? NULL : r->out_trailers);
     } else {
         if (chain->bytes > c->out_left) {
             KGW_LOG(KGW_LOG_ERR, "response is longer than its Content-Length, the rest is dropped");

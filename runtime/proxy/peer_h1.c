@@ -304,7 +304,7 @@ static void pump_live(kgw_req_t *r, kgw_peer_t *p)
     }
     if (b->has_eof && !b->mem.bytes && !p->req_done) {
         if (p->chunked_up) {
-            kgw_chunk_last(&p->io.out, NULL);
+            kgw_chunk_last(&p->io.out, r->trailers);
             kgw_io_dirty(&p->io);
         }
         p->req_done = true;
@@ -360,6 +360,8 @@ static bool on_head(kgw_req_t *r, kgw_peer_t *p)
     return true;
 }
 
+static bool wants_trailers(const kgw_req_t *r) { return unlikely(r->in.te_trailers) && kgw_proxy_conf.pass_trailers; }
+
 static void read_more(kgw_peer_t *p)
 {
     while (p->req && p->in && (p->in->start < p->in->used || kgw_h1_is_at_end(&p->h1)) && !p->resp_done && !p->is_tunnel) {
@@ -380,6 +382,7 @@ static void read_more(kgw_peer_t *p)
         } else if (e == KGW_H1_HEAD) {
             bool final = on_head(r, p);
             if (!p->req) return;
+            if (wants_trailers(r)) r->out_connection = kgw_arena_copy(&r->arena, kgw_hdrs_joined(&r->out.hdrs, KGW_STR("Connection")));
             if (final && p->is_tunnel) break;
             continue;
         } else if (e == KGW_H1_BODY) {
@@ -387,6 +390,7 @@ static void read_more(kgw_peer_t *p)
             kgw_chain_add_block(&r->out_body, p->in, body.ptr, body.len);
         } else if (e == KGW_H1_END) {
             p->resp_done = r->out_body_last = true;
+            if (wants_trailers(r)) r->out_trailers = kgw_msg_trailers(&p->h1.trailers, r->out_connection, &r->arena);
         }
     }
     kgw_req_t *r = p->req;

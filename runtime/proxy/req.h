@@ -132,6 +132,8 @@ struct kgw_req {
     uint16_t upstream_status;
     kgw_chain_t out_body; /* local or held body, or bytes in transit */
     bool out_body_last;   /* no more bytes will be added to out_body */
+    kgw_hdrs_t *trailers, *out_trailers; /* of a chunked body, for the other side: when the client's TE says so; in the arena, NULL none */
+    kgw_str_t out_connection; /* the upstream's Connection, for its trailers */
     bool out_has_length;  /* out.length is right */
     bool head_is_filtered; /* header_filter ran */
     bool head_is_out;     /* ops->head was called */

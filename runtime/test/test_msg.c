@@ -104,3 +104,38 @@ TEST(fields_named_in_connection_stay_behind_unless_protected)
     EXPECT(kgw_msg_is_forwardable(kgw_hdrs_find(&msg.hdrs, KGW_STR("Cookie")), conn));
     EXPECT(kgw_msg_is_forwardable(kgw_hdrs_find(&msg.hdrs, KGW_STR("X-Stay")), conn));
 }
+
+TEST(trailers_that_frame_route_or_authenticate_stay_behind)
+{
+    static const char *const kept[] = {"X-Sum", "Server-Timing", "grpc-status"};
+    static const char *const dropped[] = {"Content-Length",
+                                          "Host",
+                                          "transfer-encoding",
+                                          "Authorization",
+                                          "Cookie",
+                                          "Set-Cookie",
+                                          "X-Forwarded-For",
+                                          "x-forwarded-foo",
+                                          "X-Consumer-Groups",
+                                          "Proxy-Status",
+                                          "Content-MD5",
+                                          "Age",
+                                          "Date",
+                                          "If-Range",
+                                          "X-Accel-Expires",
+                                          "X-Named",
+                                          "Connection",
+                                          "TE"};
+    kgw_arena_t a;
+    kgw_hdrs_t t;
+    kgw_arena_init(&a);
+    kgw_hdrs_init(&t, &a);
+    EXPECT(kgw_msg_trailers(&t, KGW_STR_NULL, &a) == NULL);
+    for (size_t i = 0; i < KGW_ARRAY_LEN(dropped); i++) kgw_hdrs_add(&t, kgw_str_c(dropped[i]), KGW_STR("1"));
+    EXPECT(kgw_msg_trailers(&t, KGW_STR("close, x-named"), &a) == NULL);
+    for (size_t i = 0; i < KGW_ARRAY_LEN(kept); i++) kgw_hdrs_add(&t, kgw_str_c(kept[i]), KGW_STR("1"));
+    kgw_hdrs_t *out = kgw_msg_trailers(&t, KGW_STR("close, x-named"), &a);
+    EXPECT(out && out->cnt == KGW_ARRAY_LEN(kept));
+    for (size_t i = 0; out && i < KGW_ARRAY_LEN(kept); i++) EXPECT(kgw_hdrs_find(out, kgw_str_c(kept[i])) != NULL);
+    kgw_arena_reset(&a);
+}

@@ -23,6 +23,90 @@ static void keep_alive_script(void)
 }
 TEST(keep_alive_on_both_sides) { rig_run(keep_alive_script); }
 
+#define TRAILED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: x-named\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\nHost: evil\r\nX-Named: 1\r\n\r\n"
+
+static void trailers_script(void)
+{
+    int c = client_connect();
+    wire_send(c, "GET /a HTTP/1.1\r\nHost: h\r\nTE: trailers\r\n\r\n");
+    int u = upstream_accept();
+    EXPECT_HAS(wire_read(u, "\r\n\r\n"), "TE: trailers\r\n");
+    wire_send(u, TRAILED);
+    EXPECT_HAS(wire_read(c, kgw_proxy_conf.pass_trailers ? "7\r\n\r\n" : "0\r\n\r\n"), kgw_proxy_conf.pass_trailers ? "\r\n0\r\nX-Sum: 7\r\n\r\n" : "ok\r\n0\r\n\r\n");
+    wire_send(c, GET("/b"));
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, TRAILED);
+    EXPECT_HAS(wire_read(c, "0\r\n\r\n"), "2\r\nok\r\n0\r\n\r\n");
+    wire_send(c, "GET /c HTTP/1.0\r\nHost: h\r\nTE: trailers\r\n\r\n");
+    wire_read(u, "\r\n\r\n");
+    wire_send(u, TRAILED);
+    EXPECT(!strstr(wire_read(c, NULL), "X-Sum: 7"));
+    close(c);
+    close(u);
+}
+TEST(trailers_of_answers_end_here) { rig_run(trailers_script); }
+TEST(trailers_of_answers_go_to_clients_that_ask)
+{
+    kgw_proxy_conf.pass_trailers = true;
+    rig_run(trailers_script);
+    kgw_proxy_conf.pass_trailers = false;
+}
+
+static void request_trailers_script(void)
+{
+    static const char *const heads[] = {"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n",
+                                        "POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"};
+    int c = client_connect(), u = -1;
+    for (int i = 0; i < 2; i++) {
+        wire_send(c, heads[i]);
+        wire_send(c, "1\r\nx\r\n");
+        if (u < 0) u = upstream_accept();
+        wire_read(u, "1\r\nx\r\n");
+        wire_send(c, "0\r\nX-Sum: 7\r\nAuthorization: x\r\n\r\n");
+        EXPECT_STR(i == 0 ? "0\r\nX-Sum: 7\r\n\r\n" : "0\r\n\r\n", kgw_str_c(wire_read(u, "\r\n\r\n")));
+        wire_send(u, ANSWER);
+        wire_read(c, "ok");
+    }
+    close(c);
+    close(u);
+}
+TEST(trailers_of_streamed_requests_go_on_too)
+{
+    rig.live_body = kgw_proxy_conf.pass_trailers = true;
+    rig_run(request_trailers_script);
+    kgw_proxy_conf.pass_trailers = false;
+}
+
+/* One byte at a time: much slower than the least, or fast enough. */
+static void slow_body_script(void)
+{
+    bool is_refused = kgw_proxy_conf.body_min_rate > 1000;
+    int c = client_connect(), u = -1;
+    wire_send(c, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 30\r\n\r\n");
+    for (int i = 0; i < 30; i++) {
+        wire_send(c, "x");
+        usleep(5000);
+    }
+    if (!is_refused) {
+        u = upstream_accept();
+        wire_read(u, "\r\n\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+        wire_send(u, ANSWER);
+    }
+    EXPECT_HAS(wire_read(c, is_refused ? NULL : "ok"), is_refused ? "HTTP/1.1 408 " : "HTTP/1.1 200 ");
+    close(c);
+    if (u >= 0) close(u);
+}
+
+static void run_slow_body(uint32_t rate)
+{
+    kgw_proxy_conf.body_min_rate = rate;
+    kgw_proxy_conf.body_grace_ms = 30;
+    rig_run(slow_body_script);
+    kgw_proxy_conf.body_min_rate = 0;
+}
+TEST(body_slower_than_the_least_rate_is_refused) { run_slow_body(1000000); }
+TEST(slow_body_above_the_least_rate_is_taken) { run_slow_body(1); }
+
 static void stale_script(void)
 {
     int c = client_connect();

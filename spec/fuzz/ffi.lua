@@ -452,7 +452,6 @@ local waiting = {
     local p, n = bytes()
     if random(2) == 1 then call("body_set", p, n) end
     if random(4) == 1 then call("print", p, n) end
-    if random(8) == 1 then call("send_headers") end
   end,
   function(port)
     local s = call("sock_new")
@@ -577,9 +576,17 @@ local waiting = {
 }
 
 
+local at = {} -- list -> the last that was called in turn
+
+-- Every other one in turn, so that none is left out by chance.
 local function run(list, n, ...)
-  for _ = 1, n do
-    list[random(#list)](...)
+  for i = 1, n do
+    local which = random(#list)
+    if i % 2 == 0 then
+      at[list] = (at[list] or 0) % #list + 1
+      which = at[list]
+    end
+    list[which](...)
     forget()
   end
 end
@@ -626,7 +633,8 @@ function fuzz.waiting(n, port, tls_port)
   for _ = 1, n do
     local threads = {}
     for i = 1, 2 do
-      threads[i] = ngx.thread.spawn(thread, waiting[random(#waiting)])
+      at[waiting] = (at[waiting] or 0) % #waiting + 1
+      threads[i] = ngx.thread.spawn(thread, waiting[i == 1 and at[waiting] or random(#waiting)])
     end
     ngx.sleep(random(3) == 1 and 0.03 or 0.001)
     for i = 1, 2 do

@@ -237,6 +237,7 @@ return function(kit)
 
   add(REQUEST, function() call("listen_port") return call("want_body_filter") end)
   add(REQUEST, function() if random(30) == 1 then call("eof") end end)
+  add(REQUEST, function() if random(10) == 1 then call("send_headers") end end)
   add(REQUEST, function() if random(30) == 1 then call("exit", integer()) end end)
   add(REQUEST, function() if random(30) == 1 then call("abandon") end end)
 
@@ -255,6 +256,7 @@ return function(kit)
     call("ssl_free_cert", chain)
     call("ssl_free_key", pkey)
     call("sock_ssl", s)
+    if random(4) == 1 then call("sock_tunnel", s) end
     call("session_free", call("sock_session", s))
     ip, n = bytes("127.0.0.1")
     local rc = kit.done(call("sock_connect", s, ip, n, tls_port or port or 1, nil, 0, random(0, 3), random(-1, 3), random(0, 200)))
@@ -271,6 +273,10 @@ return function(kit)
       call("sock_ssl", s)
       p, m = bytes("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
       kit.done(call("sock_send", s, p, m, random(0, 20)))
+      local out = str()
+      local got = call("sock_receive", s, 1, random(0, 100), "", 0, 0, random(0, 20), out)
+      if got == -2 then got = call("sock_received", s, kit.done(got), out) end
+      if got == 0 then read(out) end
       if random(2) == 1 then call("sock_keepalive", s, random(0, 50), random(0, 3)) end
     end
     call("sock_free", s)
@@ -332,6 +338,15 @@ return function(kit)
       for _ = 1, random(0, 3) do
         local k, n = bytes()
         call("batch_put", batch, k, n, bytes())
+      end
+      call("store_info", store, out_of("double", 7))
+      if random(2) == 1 then
+        call("store_hold", store, 1)
+        if random(4) == 1 then call("store_hold", store, integer()) end
+        local k, n = bytes()
+        local value = str()
+        if call("store_get", store, k, n, value, err) == 0 then read(value) end
+        call("store_hold", store, 0)
       end
       local is_closed_early = random(3) == 1
       local rc = call("batch_begin", batch)

@@ -26,6 +26,7 @@ local GROUPS = {
     { "plugins", L, "bundled" },
     { "pluginserver_names", L },
     { "plugin_cpu_limit", N },
+    { "client_body_min_rate", N },
     { "port_maps", L },
     { "anonymous_reports", B, "on" },
     { "proxy_server", S },
