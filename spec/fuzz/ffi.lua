@@ -442,7 +442,7 @@ local waiting = {
     if s == nil then return read(why) end
     received("rsock_received", s, "rsock_receive")
     local p, n = bytes()
-    if random(3) == 1 then done(call("rsock_send", s, p, n, timeout())) end
+    if random(3) > 1 then done(call("rsock_send", s, p, n, timeout())) end
     local _ = ffi.string(call("rsock_err", s))
     call("rsock_free", s)
   end,
@@ -636,7 +636,7 @@ function fuzz.waiting(n, port, tls_port)
       at[waiting] = (at[waiting] or 0) % #waiting + 1
       threads[i] = ngx.thread.spawn(thread, waiting[i == 1 and at[waiting] or random(#waiting)])
     end
-    ngx.sleep(random(3) == 1 and 0.03 or 0.001)
+    ngx.sleep(random(8) == 1 and 0.2 or random(3) == 1 and 0.03 or 0.001)
     for i = 1, 2 do
       ngx.thread.kill(threads[i])
     end

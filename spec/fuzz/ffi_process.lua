@@ -308,7 +308,7 @@ return function(kit)
     end
     local p, n = bytes(stream)
     local u, err, cnt, whole = call("unpack_new", p, n, random(3) == 1 and 100 or 1e6), str(), out_of("uint32_t"), out_of("const char *")
-    kit.done(call("unpack_begin", u))
+    if random(2) == 1 then call("unpack_run", u) else kit.done(call("unpack_begin", u)) end
     if call("unpack_result", u, err) == 0 then
       local list, items = call("unpack_sections", u, cnt), call("unpack_items", u, whole)
       for i = 0, cnt[0] - 1 do
@@ -322,6 +322,20 @@ return function(kit)
       read(err)
     end
     call("unpack_free", u)
+  end)
+  add(ANYWHERE, function()
+    local source, packed = '{"a":[1,{"b":2}]}', str()
+    local k = call("pack_new", source, #source, 1)
+    call("pack_run", k)
+    call("pack_result", k, packed)
+    local u, whole, cnt = call("unpack_new", packed.ptr, packed.len, 1e6), out_of("const char *"), out_of("uint32_t")
+    call("unpack_run", u)
+    if call("unpack_result", u, str()) == 0 then
+      call("unpack_sections", u, cnt)
+      call("unpack_items", u, whole)
+    end
+    call("unpack_free", u)
+    call("pack_free", k)
   end)
   local function folder()
     local name = os.tmpname()
@@ -365,7 +379,7 @@ return function(kit)
     local k = c_string()
     local p, n = bytes()
     call("boot_set", k, p, n)
-    if random(50) == 1 then call("boot_clear") end
+    if random(10) == 1 then call("boot_clear") end
   end)
   add({ of_process }, function() return call("boot_log", "/nonexistent/" .. ffi.string(c_string()), integer()) end)
   add({ of_process }, function() return call("boot_log", "/dev/null", random(0, 8)) end)

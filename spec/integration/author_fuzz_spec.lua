@@ -18,7 +18,7 @@ for _, phase in ipairs { PHASES } do
     fuzz.request(30)
     fuzz.anywhere(10)
     if (phase == "access" or phase == "rewrite") and seed % 4 == 0 then
-      fuzz.waiting(2, 1, TLS_PORT)
+      fuzz.waiting(4, 1, TLS_PORT)
     end
   end
 end
