@@ -297,7 +297,7 @@ return function(kit)
   -- What was packed comes out again, or what damaged it is found.
   add(WAITING, function()
     local source = '{"a":[1,{"b":"' .. ("x"):rep(random(0, 3000)) .. '"}],"c":{"d":null}}'
-    local k, packed = call("pack_new", source, #source, random(1, 9)), str()
+    local k, packed = call("pack_new", source, #source, random(1, 9), random(0, 1)), str()
     call("pack_run", k)
     local ok = call("pack_result", k, packed) == 0
     local stream = ok and read(packed) or ""
@@ -307,7 +307,7 @@ return function(kit)
       stream = stream:sub(1, at - 1) .. string.char(random(0, 255)) .. stream:sub(at + 1)
     end
     local p, n = bytes(stream)
-    local u, err, cnt, whole = call("unpack_new", p, n, random(3) == 1 and 100 or 1e6), str(), out_of("uint32_t"), out_of("const char *")
+    local u, err, cnt, whole = call("unpack_new", p, n, random(3) == 1 and 100 or 1e6, nil), str(), out_of("uint32_t"), out_of("const char *")
     if random(2) == 1 then call("unpack_run", u) else kit.done(call("unpack_begin", u)) end
     if call("unpack_result", u, err) == 0 then
       local list, items = call("unpack_sections", u, cnt), call("unpack_items", u, whole)
@@ -325,10 +325,10 @@ return function(kit)
   end)
   add(ANYWHERE, function()
     local source, packed = '{"a":[1,{"b":2}]}', str()
-    local k = call("pack_new", source, #source, 1)
+    local k = call("pack_new", source, #source, 1, 0)
     call("pack_run", k)
     call("pack_result", k, packed)
-    local u, whole, cnt = call("unpack_new", packed.ptr, packed.len, 1e6), out_of("const char *"), out_of("uint32_t")
+    local u, whole, cnt = call("unpack_new", packed.ptr, packed.len, 1e6, nil), out_of("const char *"), out_of("uint32_t")
     call("unpack_run", u)
     if call("unpack_result", u, str()) == 0 then
       call("unpack_sections", u, cnt)
