@@ -54,7 +54,7 @@ int kgw_ffi_pack_result(void *p, kgw_ffi_str_t *out)
 
 uint32_t kgw_ffi_pack_crc(void *p) { return ((const kgw_pack_t *)p)->crc; }
 
-uint32_t kgw_ffi_pack_crc_of_both(uint32_t first, uint32_t second, double len) { return kgw_pack_crc_of_both(first, second, len > 0 ? (size_t)len : 0); }
+uint32_t kgw_ffi_pack_crc_of_both(uint32_t first, uint32_t second, double len) { return kgw_pack_crc_of_both(first, second, len > 0 && len <= INT32_MAX ? (size_t)len : 0); }
 
 void kgw_ffi_pack_free(void *p) { kgw_pack_free(p); }
 

@@ -66,7 +66,7 @@ typedef struct {
 /* is_part: a run of deflate blocks that ends at a byte and refers to nothing before it, to be put together with others to one stream;
  * crc is that of the input. */
 kgw_pack_t *kgw_pack_new(const char *in, size_t len, int level, bool is_part);
-/* Of two pieces of a text, the second len bytes long. */
+/* Of two pieces of a text, the second len bytes (below 2 GiB) long. */
 uint32_t kgw_pack_crc_of_both(uint32_t first, uint32_t second, size_t len);
 int kgw_pack_begin(kgw_pack_t *p) KGW_MUST_CHECK;
 int kgw_pack_run(kgw_pack_t *p) KGW_MUST_CHECK;
