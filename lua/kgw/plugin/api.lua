@@ -49,6 +49,23 @@ local function exchange(fn, checkers, undo, depth, seen)
 end
 
 
+-- Runs fn without compiled code: in a trace an upvalue that nobody assigns is a constant, so that one made before would not see
+-- the exchanged checkers, and one made meanwhile would go on to use them in requests.
+local function interpreted(fn)
+  local was_on = jit.status()
+  jit.off()
+  jit.flush()
+  local ok, result = pcall(fn)
+  if was_on then
+    jit.on()
+  end
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
+
 -- Runs fn as if in the log phase: functions that are lenient before the start are strict there.
 local function in_log_phase(fn)
   local base = require "ngx.base"
@@ -118,8 +135,7 @@ local function pdk_phases(answer, phases)
 end
 
 
---- The PDK: name -> { phases = array of names, or nil for any; set = the same as a set }.
-function api.pdk()
+local function pdk()
   local checks = require "kong.pdk.private.phases"
   local checkers = {
     [checks.check] = function(mask)
@@ -154,8 +170,13 @@ function api.pdk()
 end
 
 
---- The ngx API: name -> { phases, set } as above, among the phases of handlers and "timer".
-function api.ngx()
+--- The PDK: name -> { phases = array of names, or nil for any; set = the same as a set }.
+function api.pdk()
+  return interpreted(pdk)
+end
+
+
+local function ngx_api()
   local base = require "ngx.base"
   local function tell(mask)
     error({ only = mask }, 0)
@@ -200,6 +221,12 @@ function api.ngx()
   walk("ngx", ngx)
   base.check_phase, base.check_request = check_phase, check_request
   return out
+end
+
+
+--- The ngx API: name -> { phases, set } as above, among the phases of handlers and "timer".
+function api.ngx()
+  return interpreted(ngx_api)
 end
 
 
