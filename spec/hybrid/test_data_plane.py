@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import tempfile
@@ -209,6 +210,43 @@ class DataPlane(unittest.TestCase):
             watch = self.accept()
             wait_for(lambda: watch.hashes, 10, "a ping")
             self.assertNotEqual(watch.hashes[0], ZEROS)
+
+    def test_workers_that_are_killed_come_back_with_the_newest(self):
+        node, watch = self.connected(nginx_worker_processes="2")
+        config = table(self.upstream.port, 30)
+        self.push(watch, config, name_hash("first"))
+        self.wait_hash(watch, name_hash("first"))
+        # The master starts with what is saved; what follows are changes of few rows.
+        node.stop()
+        node.start("proxy")
+        watch = self.accept()
+        serial = 0
+
+        def change():
+            nonlocal serial
+            serial += 1
+            config["routes"][3]["paths"] = [f"/n{serial}"]
+            config["routes"][4:5] = [] if serial % 3 == 0 else [config["routes"][4]]
+            self.push(watch, config, name_hash(f"n{serial}"))
+            self.wait_hash(watch, name_hash(f"n{serial}"))
+
+        def is_everywhere():
+            return all(node.proxy(f"/n{serial}")[0] == 200 and node.proxy(f"/n{serial - 1}")[0] == 404 for _ in range(12))
+
+        for _ in range(5):
+            change()
+            wait_for(is_everywhere, 10, "the change in both workers")
+        for _ in range(2):
+            for pid in node.workers():
+                others = set(node.workers()) - {pid}
+                os.kill(pid, signal.SIGKILL)
+                wait_for(lambda: len(set(node.workers()) - {pid}) == 2, 10, f"another worker beside {others}")
+                wait_for(is_everywhere, 10, "the newest in the worker that took over")
+            # The link is a worker's: it may have been that of either.
+            watch = self.accept()
+            for _ in range(3):
+                change()
+                wait_for(is_everywhere, 10, "a change after that")
 
     def test_survives_a_flapping_control_plane(self):
         node, watch = self.connected()

@@ -21,7 +21,7 @@ local EDITS_MAX = 512  -- rows of one entity
 local _M = {}
 
 -- Of the message in use: its hash, the hashes of its sections, rows by entity in its order, the message itself (without text) to compare
--- the next one with, and the texts of its plain members.
+-- the next one with, the texts of its plain members, and the snapshot made of it.
 local current = { hash = EMPTY_HASH, hashes = {}, rows = {}, members = {} }
 
 
@@ -204,7 +204,9 @@ end
 
 -- The short way: what changed in a few rows. `what` as parse gives it, or nil.
 local function parse_edits(message, hash, hashes, pause)
-  local edits = current.message and hash and edits_of(message)
+  -- A worker that took another's place has rows of its own (kong.db.declarative.sync).
+  local is_base = current.message and current.store == kong.db.store
+  local edits = is_base and hash and edits_of(message)
   if not edits or not delta.check(kong.db, edits, pause) then
     return nil
   end
@@ -285,7 +287,8 @@ local function make_current(what)
   if current.message then
     current.message:free()
   end
-  current = { hash = what.hash, hashes = what.hashes, rows = what.rows or {}, members = what.members, message = what.message }
+  current = { hash = what.hash, hashes = what.hashes, rows = what.rows or {}, members = what.members, message = what.message,
+              store = kong.db.store }
 end
 
 
@@ -313,7 +316,7 @@ local function swap_and_publish(what)
   local pause = new_pause()
   local ok, err
   if what.edits then
-    if what.of ~= current then
+    if what.of ~= current or current.store ~= kong.db.store then
       return nil, "another configuration came between"
     end
     ok, err = sync.exchange(kong.db, what.edits, what.meta, what.hash, pause)
