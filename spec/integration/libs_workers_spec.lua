@@ -73,40 +73,19 @@ end
 
 return Talk
 ]]
-local SCHEMA = [[return { name = "talk", fields = { { config = { type = "record", fields = {} } } } }]]
-local YML = [[
-_format_version: "3.0"
-routes:
-- name: r
-  paths: [/]
-  plugins:
-  - name: talk
-]]
 
 
 describe("libraries of plugins in two workers", function()
   local node
 
   setup(function()
-    node = kgw.new({ plugins = "bundled,talk", nginx_worker_processes = 2 }, YML)
-    node:write("lua/kong/plugins/talk/handler.lua", HANDLER)
-    node:write("lua/kong/plugins/talk/schema.lua", SCHEMA)
-    node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
-    node:start()
+    node = kgw.start_with_plugin("talk", HANDLER, { nginx_worker_processes = 2 })
   end)
 
   teardown(kgw.stop_all)
 
-  -- Asks until that worker answers.
   local function ask(worker, path)
-    for _ = 1, 200 do
-      local status, body, head = node:get(path)
-      assert.are.equal(200, status)
-      if head:match("X%-Worker: (%d)") == worker then
-        return body
-      end
-    end
-    error("worker " .. worker .. " never answers")
+    return node:ask_worker(worker, path)
   end
 
   local function wait_for_heard(text, wanted)

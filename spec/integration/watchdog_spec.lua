@@ -24,28 +24,14 @@ function Spin:access()
 end
 return Spin
 ]]
-local SCHEMA = [[return { name = "spin", fields = { { config = { type = "record", fields = {} } } } }]]
-local YML = [[
-_format_version: "3.0"
-routes:
-- name: r
-  paths: [/]
-  plugins:
-  - name: spin
-  - name: request-termination
-    config: {status_code: 200, body: fine}
-]]
 
 
 describe("a plugin that computes for ever", function()
   local node, worker
 
   before_each(function()
-    node = kgw.new({ plugins = "bundled,spin", plugin_cpu_limit = 100 }, YML)
-    node:write("lua/kong/plugins/spin/handler.lua", HANDLER)
-    node:write("lua/kong/plugins/spin/schema.lua", SCHEMA)
-    node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
-    node:start()
+    node = kgw.start_with_plugin("spin", HANDLER, { plugin_cpu_limit = 100 },
+                                 "  - name: request-termination\n    config: {status_code: 200, body: fine}\n")
     worker = node:workers()[1]
   end)
 

@@ -88,6 +88,22 @@ function kgw.new(conf, yml)
 end
 
 
+--- A started node with one plugin of its own, without settings, on every path; `handler` is its text. more: further lines of the
+-- route's plugins.
+function kgw.start_with_plugin(name, handler, conf, more)
+  local all = { plugins = "bundled," .. name }
+  for key, value in pairs(conf or {}) do
+    all[key] = value
+  end
+  local node = kgw.new(all, ("_format_version: \"3.0\"\nroutes:\n- name: r\n  paths: [/]\n  plugins:\n  - name: %s\n%s"):format(name, more or ""))
+  node:write("lua/kong/plugins/" .. name .. "/handler.lua", handler)
+  node:write("lua/kong/plugins/" .. name .. "/schema.lua",
+             ("return { name = %q, fields = { { config = { type = \"record\", fields = {} } } } }"):format(name))
+  node:write_conf { lua_package_path = node.folder .. "/lua/?.lua" }
+  return node:start()
+end
+
+
 function Node:write(name, text)
   local folder = name:match("^(.*)/[^/]*$")
   if folder then
@@ -121,6 +137,19 @@ function Node:start()
   local code, out, err = self:cli("start")
   assert(code == 0, out .. err)
   return self
+end
+
+
+--- Asks until the worker with this id answers, whose plugin tells it in X-Worker; the body.
+function Node:ask_worker(worker, path)
+  for _ = 1, 200 do
+    local status, body, head = self:get(path)
+    assert(status == 200, body)
+    if head:match("X%-Worker: (%d)") == worker then
+      return body
+    end
+  end
+  error("worker " .. worker .. " never answers")
 end
 
 

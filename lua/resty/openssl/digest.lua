@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local lib = require "resty.openssl.lib"
 local format_error = require("resty.openssl.err").format_error
+local stream = require "resty.openssl.stream"
 
 local C = lib.C
 
@@ -49,31 +50,12 @@ function digest.istype(object)
 end
 
 
-function digest:update(...)
-  for i = 1, select("#", ...) do
-    local part = select(i, ...)
-    local code = C.EVP_DigestUpdate(self.ctx, part, #part)
-    if code ~= 1 then
-      return nil, format_error("digest:update", code)
-    end
-  end
-  return true
-end
-
-
-function digest:final(last)
-  if last then
-    local ok, err = self:update(last)
-    if not ok then
-      return nil, err
-    end
-  end
-  local code = C.EVP_DigestFinal_ex(self.ctx, buf, len)
-  if code ~= 1 then
-    return nil, format_error("digest:final", code)
-  end
-  return ffi.string(buf, len[0])
-end
+stream.install(digest, "digest", function(ctx, text)
+  return C.EVP_DigestUpdate(ctx, text, #text)
+end, function(ctx)
+  local code = C.EVP_DigestFinal_ex(ctx, buf, len)
+  return code, buf, len[0]
+end)
 
 
 -- The digest so far, leaving the state as it is.

@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local lib = require "resty.openssl.lib"
 local params = require "resty.openssl.params"
 local format_error = require("resty.openssl.err").format_error
+local stream = require "resty.openssl.stream"
 
 local C = lib.C
 
@@ -68,31 +69,12 @@ function mac.istype(object)
 end
 
 
-function mac:update(...)
-  for i = 1, select("#", ...) do
-    local part = select(i, ...)
-    local code = C.EVP_MAC_update(self.ctx, part, #part)
-    if code ~= 1 then
-      return nil, format_error("mac:update", code)
-    end
-  end
-  return true
-end
-
-
-function mac:final(last)
-  if last then
-    local ok, err = self:update(last)
-    if not ok then
-      return nil, err
-    end
-  end
-  local code = C.EVP_MAC_final(self.ctx, buf, len, 256)
-  if code ~= 1 then
-    return nil, format_error("mac:final", code)
-  end
-  return ffi.string(buf, len[0])
-end
+stream.install(mac, "mac", function(ctx, text)
+  return C.EVP_MAC_update(ctx, text, #text)
+end, function(ctx)
+  local code = C.EVP_MAC_final(ctx, buf, len, 256)
+  return code, buf, len[0]
+end)
 
 
 function mac:reset()

@@ -2,6 +2,7 @@
 -- the last permitted request. With a sync_rate, see policies/batched.lua.
 local batched = require "kong.plugins.rate-limiting.policies.batched"
 local connection = require "kong.tools.redis.connection"
+local counters = require "kong.tools.redis.counters"
 local keys = require "kong.plugins.rate-limiting.policies.keys"
 local windows = require "kong.plugins.rate-limiting.windows"
 
@@ -71,41 +72,17 @@ end
 
 -- Usage of a counter, read without counting.
 function redis.usage(conf, identifier, period, now_ms)
-  local red, err = connection.get(conf.redis)
-  if not red then
-    return nil, err
-  end
-  local value
-  value, err = red:get(keys.of(conf, identifier, period, now_ms / 1000))
-  if not value then
-    red:close()
-    return nil, err
-  end
-  connection.put(red)
-  return tonumber(value) or 0
+  return counters.get(conf.redis, keys.of(conf, identifier, period, now_ms / 1000))
 end
 
 
 -- Counts `value` in every window of `limits` ({period = limit}).
 function redis.increment(conf, limits, identifier, now_ms, value)
-  local red, err = connection.get(conf.redis)
-  if not red then
-    return nil, err
-  end
-  red:init_pipeline()
+  local ends = {}
   for period in pairs(limits) do
-    local key = keys.of(conf, identifier, period, now_ms / 1000)
-    red:incrby(key, value)
-    red:expireat(key, windows.at(period, now_ms / 1000).ends)
+    ends[keys.of(conf, identifier, period, now_ms / 1000)] = windows.at(period, now_ms / 1000).ends
   end
-  local ok
-  ok, err = red:commit_pipeline()
-  if not ok then
-    red:close()
-    return nil, err
-  end
-  connection.put(red)
-  return true
+  return counters.add(conf.redis, ends, value)
 end
 
 

@@ -2,7 +2,7 @@
 --   usage(conf, identifier, name, period, now) -> number | nil, err
 --   increment(conf, identifier, name, now, value) -> true | nil, err: in every period that the limit has
 -- with `now` in seconds.
-local connection = require "kong.tools.redis.connection"
+local redis_counters = require "kong.tools.redis.counters"
 local windows = require "kong.plugins.rate-limiting.windows"
 
 local kong = kong
@@ -56,41 +56,17 @@ local in_redis = {}
 
 
 function in_redis.usage(conf, identifier, name, period, now)
-  local red, err = connection.get(conf.redis)
-  if not red then
-    return nil, err
-  end
-  local value
-  value, err = red:get(key_of(conf, identifier, name, period, windows.at(period, now)))
-  if not value then
-    red:close()
-    return nil, err or "no reply from Redis"
-  end
-  connection.put(red)
-  return tonumber(value) or 0
+  return redis_counters.get(conf.redis, key_of(conf, identifier, name, period, windows.at(period, now)))
 end
 
 
 function in_redis.increment(conf, identifier, name, now, value)
-  local red, err = connection.get(conf.redis)
-  if not red then
-    return nil, err
-  end
-  red:init_pipeline()
+  local ends = {}
   for period in pairs(conf.limits[name]) do
     local window = windows.at(period, now)
-    local key = key_of(conf, identifier, name, period, window)
-    red:incrby(key, value)
-    red:expireat(key, window.ends)
+    ends[key_of(conf, identifier, name, period, window)] = window.ends
   end
-  local ok
-  ok, err = red:commit_pipeline()
-  if not ok then
-    red:close()
-    return nil, err
-  end
-  connection.put(red)
-  return true
+  return redis_counters.add(conf.redis, ends, value)
 end
 
 

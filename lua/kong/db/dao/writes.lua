@@ -206,26 +206,34 @@ local function update(self, primary_key, changes, options)
 end
 
 
-local function upsert(self, primary_key, entity, options)
-  local old, err_t = find_by_pk(self, primary_key)
-  if err_t then
-    return failure(self, err_t)
-  end
+-- Puts a whole row in the place of `old` (nil: there is none). name, v: what the caller found it by.
+local function replace(self, old, name, v, entity, options)
   local resolved, unresolved = foreign_keys.resolve(self, entity)
   if not resolved then
     return failure(self, unresolved)
   end
   local full = deep_copy(resolved)
-  full[self.key] = primary_key[self.key]
-  if old and full.created_at == nil then
-    full.created_at = old.created_at
+  full[name] = v
+  if old then
+    full[self.key] = old[self.key]
+    if full.created_at == nil then
+      full.created_at = old.created_at
+    end
   end
-  local row, err
-  row, err, err_t = prepare_new(self, full, "upsert", options)
+  local row, err, err_t = prepare_new(self, full, "upsert", options)
   if not row then
     return nil, err, err_t
   end
   return store_row(self, row, not old, options)
+end
+
+
+local function upsert(self, primary_key, entity, options)
+  local old, err_t = find_by_pk(self, primary_key)
+  if err_t then
+    return failure(self, err_t)
+  end
+  return replace(self, old, self.key, primary_key[self.key], entity, options)
 end
 
 
@@ -310,22 +318,7 @@ local function upsert_by(name)
     if err_t then
       return failure(self, err_t)
     end
-    local resolved, unresolved = foreign_keys.resolve(self, entity)
-    if not resolved then
-      return failure(self, unresolved)
-    end
-    local full = deep_copy(resolved)
-    full[name] = v
-    if old then
-      full[self.key] = old[self.key]
-      full.created_at = full.created_at or old.created_at
-    end
-    local row, err
-    row, err, err_t = prepare_new(self, full, "upsert", options)
-    if not row then
-      return nil, err, err_t
-    end
-    return store_row(self, row, not old, options)
+    return replace(self, old, name, v, entity, options)
   end
 end
 

@@ -221,17 +221,25 @@ local function head_of(zone, version)
 end
 
 
+-- A piece of a version, its entity's info and the plan of its fields; nil, "replaced": it is not there any more.
+local function piece_of(zone, version, i, db)
+  local text = zone:get(piece_key(version, i))
+  if not text then
+    return nil, "replaced"
+  end
+  local piece = codec_for(db):set(text):decode()
+  local info = db.entities:get(piece[1])
+  return piece, info, info.schema:view_for(nil)
+end
+
+
 local function unpack_rows(zone, version, count, db, pause)
   local lists, refs = {}, {}
-  local reader = codec_for(db)
   for i = 1, count do
-    local text = zone:get(piece_key(version, i))
-    if not text then
-      return nil, "replaced"
+    local piece, info, plan = piece_of(zone, version, i, db)
+    if not piece then
+      return nil, info
     end
-    local piece = reader:set(text):decode()
-    local info = db.entities:get(piece[1])
-    local plan = info.schema:view_for(nil)
     local list = lists[piece[1]]
     if not list then
       list = {}
@@ -252,15 +260,12 @@ end
 -- The edits of a version. list_of(entity): the rows that they are edits of. nil, "replaced": it is not there any more.
 local function unpack_edits(zone, version, count, db, list_of)
   local edits = {}
-  local reader = codec_for(db)
   for i = 1, count do
-    local text = zone:get(piece_key(version, i))
-    if not text then
-      return nil, "replaced"
+    local piece, info, plan = piece_of(zone, version, i, db)
+    if not piece then
+      return nil, info
     end
-    local piece = reader:set(text):decode()
-    local info = db.entities:get(piece[1])
-    local plan, key = info.schema:view_for(nil), info.schema.primary_key[1]
+    local key = info.schema.primary_key[1]
     local edit = { name = piece[1], removed = {}, at = piece[3], added = piece[4] }
     local leaves = {}
     for _, id in ipairs(piece[2]) do
