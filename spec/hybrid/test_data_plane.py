@@ -244,6 +244,8 @@ class DataPlane(unittest.TestCase):
                 wait_for(is_everywhere, 10, "the newest in the worker that took over")
             # The link is a worker's: it may have been that of either.
             watch = self.accept()
+            wait_for(lambda: watch.hashes, 10, "a ping")
+            self.assertEqual(watch.hashes[0], name_hash(f"n{serial}"))
             for _ in range(3):
                 change()
                 wait_for(is_everywhere, 10, "a change after that")

@@ -25,9 +25,16 @@ local _M = {}
 local current = { hash = EMPTY_HASH, hashes = {}, rows = {}, members = {} }
 
 
+-- Whether the rows in use are those of the message. In a worker that took another's place they can be newer: it has them from
+-- kong.db.declarative.sync.
+local function is_in_use()
+  return current.store == kong.db.store
+end
+
+
 -- Hash of the configuration in use, 32 zeros when there is none.
 function _M.current_hash()
-  return current.hash
+  return is_in_use() and current.hash or kong.db.store.hash or EMPTY_HASH
 end
 
 
@@ -176,9 +183,9 @@ end
 local REBUILT_FROM = { router = { "services", "routes" }, plugins = { "plugins" }, balancer = { "upstreams", "targets" } }
 
 
--- What has to be rebuilt: a set of names, or nil for all (the message has no hashes, or nothing is built yet).
+-- What has to be rebuilt: a set of names, or nil for all (the message has no hashes, or what is built comes from another one).
 local function changed_parts(hashes)
-  if not hashes or not current.hashes.config then
+  if not hashes or not current.hashes.config or not is_in_use() then
     return nil
   end
   local changed = {}
@@ -204,9 +211,7 @@ end
 
 -- The short way: what changed in a few rows. `what` as parse gives it, or nil.
 local function parse_edits(message, hash, hashes, pause)
-  -- A worker that took another's place has rows of its own (kong.db.declarative.sync).
-  local is_base = current.message and current.store == kong.db.store
-  local edits = is_base and hash and edits_of(message)
+  local edits = current.message and hash and is_in_use() and edits_of(message)
   if not edits or not delta.check(kong.db, edits, pause) then
     return nil
   end
@@ -238,7 +243,7 @@ local function parse_message(message, pause)
     return nil, "not a reconfigure message"
   end
   local hash, hashes = member(message, "config_hash"), member(message, "hashes")
-  if hash and hash == current.hash then
+  if hash and hash == _M.current_hash() then
     return { is_same = true, hash = hash }
   end
   if not message.members.config_table then
@@ -316,7 +321,7 @@ local function swap_and_publish(what)
   local pause = new_pause()
   local ok, err
   if what.edits then
-    if what.of ~= current or current.store ~= kong.db.store then
+    if what.of ~= current or not is_in_use() then
       return nil, "another configuration came between"
     end
     ok, err = sync.exchange(kong.db, what.edits, what.meta, what.hash, pause)
