@@ -1,6 +1,7 @@
 -- Counters that a worker keeps itself and brings to Redis every sync_rate seconds: no round trip per request,
 -- at the price of exceeding a limit by what the other nodes took since the last synchronisation.
 local connection = require "kong.tools.redis.connection"
+local counters = require "kong.tools.redis.counters"
 local keys = require "kong.plugins.rate-limiting.policies.keys"
 local windows = require "kong.plugins.rate-limiting.windows"
 
@@ -33,10 +34,10 @@ local function server_of(conf)
 end
 
 
-local function drop_ended(counters, now)
-  for key, counter in next, counters do
+local function drop_ended(list, now)
+  for key, counter in next, list do
     if counter.ends <= now then
-      counters[key] = nil
+      list[key] = nil
     end
   end
 end
@@ -106,28 +107,12 @@ local function schedule(server, conf)
 end
 
 
-local function read(conf, key)
-  local red, err = connection.get(conf.redis)
-  if not red then
-    return nil, err
-  end
-  local value
-  value, err = red:get(key)
-  if not value then
-    red:close()
-    return nil, err or "no reply from Redis"
-  end
-  connection.put(red)
-  return tonumber(value) or 0
-end
-
-
 local function counter_of(server, conf, key, ends)
   local counter = server.counters[key]
   if counter then
     return counter
   end
-  local known, err = read(conf, key)
+  local known, err = counters.get(conf.redis, key)
   if not known then
     return nil, err
   end
