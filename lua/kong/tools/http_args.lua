@@ -3,8 +3,8 @@ local concat = table.concat
 local fmt = string.format
 local null = ngx.null
 local pairs = pairs
-local sort = table.sort
 local tonumber = tonumber
+local sorted_keys = require("kong.tools.sort").keys
 local tostring = tostring
 local type = type
 
@@ -16,22 +16,6 @@ local function escape(text)
   return (text:gsub("[^A-Za-z0-9_]", function(c)
     return fmt("%%%02x", c:byte())
   end))
-end
-
-
--- Numbers before names, each in order.
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  sort(keys, function(a, b)
-    if type(a) == type(b) then
-      return a < b
-    end
-    return type(a) == "number"
-  end)
-  return keys
 end
 
 

@@ -1,5 +1,5 @@
--- Sorts long lists without holding up the loop: short runs are sorted, then merged, with a pause after each step.
--- Used where a new configuration is taken over. Must never be used for short lists: table.sort is faster there.
+-- Sorts long lists without holding up the loop (short runs are sorted, then merged, with a pause after each step), where a new
+-- configuration is taken over; for short lists table.sort is faster. And the keys of a table in order, where people read them.
 local sort = table.sort
 
 local _M = {}
@@ -69,6 +69,22 @@ function _M.sort(list, pause)
     width = 2 * width
   end
   return from
+end
+
+
+--- The keys of a table: numbers before names, each in order.
+function _M.keys(t)
+  local keys = {}
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+  end
+  sort(keys, function(a, b)
+    if type(a) == type(b) then
+      return a < b
+    end
+    return type(a) == "number"
+  end)
+  return keys
 end
 
 

@@ -8,28 +8,12 @@ local concat = table.concat
 local fmt = string.format
 local ipairs = ipairs
 local next = next
-local pairs = pairs
-local sort = table.sort
 local sub = string.sub
+local sorted_keys = require("kong.tools.sort").keys
 local tostring = tostring
 local type = type
 
 local report = {}
-
-
-local function sorted_keys(t)
-  local keys = {}
-  for k in pairs(t) do
-    keys[#keys + 1] = k
-  end
-  sort(keys, function(a, b)
-    if type(a) == type(b) then
-      return a < b
-    end
-    return type(a) == "number"
-  end)
-  return keys
-end
 
 
 local function add_lines(lines, errs, of, indent)
