@@ -38,6 +38,9 @@ end
 
 
 function Coroutine.resume(co, ...)
+  if type(co) ~= "thread" then
+    error("bad argument #1 to 'resume' (coroutine expected)", 2)
+  end
   if light[co] then
     return false, "cannot resume running coroutine"
   end

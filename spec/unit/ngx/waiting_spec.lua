@@ -8,6 +8,17 @@ describe("waiting", function()
     assert.is_true(ngx.now() - start >= 0.0185) -- the clocks count whole milliseconds
   end)
 
+  it("counts only coroutines that run: what is none is refused and leaves nothing behind", function()
+    for _ = 1, 300 do
+      local ok, err = pcall(coroutine.resume, nil)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 to 'resume' (coroutine expected)", err, 1, true)
+    end
+    assert.same({ true, "fine" }, { coroutine.resume(coroutine.create(function()
+      return "fine"
+    end)) })
+  end)
+
   it("sleeps inside a user's coroutine without ending its resume", function()
     local order = {}
     local co = coroutine.create(function()
