@@ -107,6 +107,7 @@ int kgw_ffi_hdr_remove(int of_response, const char *name, size_t len)
     kgw_req_t *r = cur_req();
     if (!r) return KGW_ERROR;
     if (of_response && r->head_is_out) return KGW_DECLINED;
+    if (!of_response && kgw_token_find(name, len) == KGW_TOK_CONNECTION) keep_hop_fields(r);
     kgw_hdrs_remove(hdrs_of(of_response), kgw_str(name, len));
     return KGW_OK;
 }
