@@ -231,7 +231,7 @@ static enum kgw_h1_event trailer_line(kgw_h1_t *p)
     kgw_str_t line = kgw_arena_copy(p->arena, kgw_str(p->line, p->line_len));
     p->line_len = 0;
     p->trailer_bytes += (uint32_t)line.len + 2;
-    if (p->trailer_bytes > p->limits->max_head) return fail(p, 431, "trailers are too long");
+    if (p->trailer_bytes > p->limits->max_head) return fail(p, p->is_request ? 431 : 502, "trailers are too long");
     enum kgw_h1_event e = field(p, &p->trailers, line);
     return e == KGW_H1_HEAD ? KGW_H1_MORE : e;
 }

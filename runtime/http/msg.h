@@ -35,10 +35,10 @@ typedef struct {
 int kgw_msg_check_request(kgw_msg_t *m, const char **why);
 /* After the head of a response to `method_id` is complete. Returns 0 or KGW_ERROR (answer 502); *why as above. */
 int kgw_msg_check_response(kgw_msg_t *m, unsigned method_id, bool upgrade_asked, const char **why);
-/* True when the field may be passed on as it is: not hop-by-hop, not named in Connection (protected names always stay),
- * conn is the message's (joined) Connection value, empty when none. */
 /* What of a message's trailers may go on (RFC 9110, 6.5.1): a copy in the arena, NULL when nothing is left. conn: the message's Connection. */
 kgw_hdrs_t *kgw_msg_trailers(const kgw_hdrs_t *trailers, kgw_str_t conn, kgw_arena_t *arena);
+/* True when the field may be passed on as it is: not hop-by-hop, not named in Connection (protected names always stay),
+ * conn is the message's (joined) Connection value, empty when none. */
 bool kgw_msg_is_forwardable(const kgw_hdr_t *h, kgw_str_t conn);
 
 #endif

@@ -13,7 +13,7 @@
 #include "proxy/conn.h"
 #include "proxy/log_format.h"
 
-#define BUF_SIZE 40960 /* one line of the longest kind still fits after FLUSH_AT */
+#define BUF_SIZE 40960 /* what a line has after FLUSH_AT: longer ones are cut */
 #define FLUSH_AT 4096
 
 typedef struct {
@@ -60,8 +60,14 @@ int kgw_access_log_open(enum kgw_access_log which, const char *path)
 
 int kgw_access_log_format(enum kgw_access_log which, const char *format, const char *escape, char *err, size_t err_len)
 {
+    kgw_log_format_t fresh = {0};
+    if (format && *format && kgw_log_format_parse(&fresh, format, escape, err, err_len) != KGW_OK) {
+        kgw_log_format_fini(&fresh);
+        return KGW_ERROR; /* the old one stays */
+    }
     kgw_log_format_fini(&logs[which].format);
-    return format && *format ? kgw_log_format_parse(&logs[which].format, format, escape, err, err_len) : KGW_OK;
+    logs[which].format = fresh;
+    return KGW_OK;
 }
 
 bool kgw_access_log_is_on(enum kgw_access_log which) { return logs[which].fd >= 0; }
@@ -90,12 +96,16 @@ void kgw_access_log_flush(void *arg)
     for (int i = 0; i < KGW_ACCESS__COUNT; i++) flush(&logs[i]);
 }
 
+/* The end of a line has a place of its own. */
 static void add(const char *p, size_t n)
 {
-    if (to->len + n > BUF_SIZE) n = BUF_SIZE - to->len;
+    size_t room = to->len < BUF_SIZE - 1 ? BUF_SIZE - 1 - to->len : 0;
+    if (n > room) n = room;
     memcpy(to->buf + to->len, p, n);
     to->len += n;
 }
+
+static void end_line(void) { to->buf[to->len++] = '\n'; }
 
 static void add_header(kgw_req_t *r, kgw_str_t name)
 {
@@ -128,7 +138,7 @@ void kgw_access_log(kgw_req_t *r)
     if (to->len > FLUSH_AT) flush(to);
     if (to->format.cnt) {
         kgw_log_format_write(&to->format, r, add);
-        add("\n", 1);
+        end_line();
         return;
     }
     char text[128];
@@ -145,7 +155,7 @@ void kgw_access_log(kgw_req_t *r)
     add_header(r, KGW_STR("User-Agent"));
     n = r->is_internal_api ? 0 : (size_t)snprintf(text, sizeof(text), " kong_request_id: \"%.32s\"", r->id_hex);
     add(text, n);
-    add("\n", 1);
+    end_line();
 }
 
 /* What nginx adds to an error log line about a request. */

@@ -224,7 +224,7 @@ kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max, kgw_unpack_
     memcpy(u->in, in, len);
     u->in_len = len;
     u->max = max;
-    if (base && !base->is_running && !base->is_failed) {
+    if (base && base->names) { /* kept: nothing of it changes while the thread reads it */
         base->refs++;
         u->base = base;
     }

@@ -42,7 +42,8 @@ typedef struct kgw_unpack {
     bool is_running, is_orphan, is_failed;
 } kgw_unpack_t;
 
-/* Copies the input. gzip or plain JSON (told by its first bytes). base: a message to compare with (it is kept as long as needed), or NULL. */
+/* Copies the input. gzip or plain JSON (told by its first bytes). base: a message to compare with, after
+ * kgw_unpack_keep (others are ignored; it is held as long as needed), or NULL. */
 kgw_unpack_t *kgw_unpack_new(const char *in, size_t len, size_t max, kgw_unpack_t *base);
 /* Begins; the current co waits for it. KGW_AGAIN, or KGW_ERROR when it cannot start. */
 int kgw_unpack_begin(kgw_unpack_t *u) KGW_MUST_CHECK;

@@ -138,6 +138,7 @@ describe("an unpacked message", function()
 
   it("is as long as its base is used", function()
     local base = message_of({ "1", "2" })
+    base:keep()
     local message = message_of({ "1", "3" }, base)
     base:free()
     assert.equal(1, message.sections[1].prefix)
