@@ -274,12 +274,18 @@ local function describe(job)
 end
 
 
+-- Due, but not begun yet.
+local function is_pending(job)
+  return not job.is_running and not job.is_paused and not job.left and job.expires <= now()
+end
+
+
 -- {sys = {total, running, pending, waiting, runs}}; with options.verbose also timers by name, and with options.flamegraph what debug
 -- mode has recorded.
 function timer:stats(options)
   local pending = 0
   for _, job in pairs(self.jobs) do
-    if not job.is_running and not job.is_paused and not job.left and job.expires <= now() then
+    if is_pending(job) then
       pending = pending + 1
     end
   end
@@ -293,7 +299,7 @@ function timer:stats(options)
     stats.timers[name] = describe(job)
   end
   if options.flamegraph then
-    stats.flamegraph = require("resty.timerng.profile").flamegraph(self)
+    stats.flamegraph = require("resty.timerng.profile").flamegraph(self, is_pending)
   end
   return stats
 end

@@ -128,7 +128,7 @@ end
 
 
 local function octal_byte(octal)
-  return octal == "\\" and "\\" or char(tonumber(octal, 8))
+  return char(tonumber(octal, 8))
 end
 
 

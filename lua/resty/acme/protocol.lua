@@ -90,7 +90,12 @@ local function post(self, url, payload, is_text)
     else
       header.jwk = jws.public_key(self.options.key)
     end
-    res, err = send("POST", url, jws.sign(self.options.key, header, payload))
+    local body
+    body, err = jws.sign(self.options.key, header, payload)
+    if not body then
+      return nil, err
+    end
+    res, err = send("POST", url, body)
     if not res then
       return nil, err
     end
@@ -118,7 +123,7 @@ function Client:log_in()
   if res.status ~= 200 or type(self.directory) ~= "table" then
     return nil, options.api_uri .. " is no directory of an ACME server"
   end
-  local account = { termsOfServiceAgreed = true, contact = { "mailto:" .. options.email } }
+  local account = { termsOfServiceAgreed = true, contact = options.email and { "mailto:" .. options.email } or nil }
   if options.eab_kid and options.eab_hmac_key then
     local secret = decode_base64url(options.eab_hmac_key)
     account.externalAccountBinding = jws.bind(options.key, self.directory.newAccount, options.eab_kid, secret)

@@ -91,17 +91,7 @@ function arrays.compile(compiler, schema)
   if schema.uniqueItems then
     checks[#checks + 1] = all_differ
   end
-  if #checks == 0 then
-    return nil
-  end
-  return function(array)
-    for i = 1, #checks do
-      local err = checks[i](array)
-      if err then
-        return err
-      end
-    end
-  end
+  return values.first_failure(checks)
 end
 
 

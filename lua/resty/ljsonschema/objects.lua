@@ -6,6 +6,7 @@ local pairs = pairs
 local sort = table.sort
 local tostring = tostring
 local type = type
+local values = require "resty.ljsonschema.values"
 
 local objects = {}
 
@@ -48,14 +49,7 @@ local function dependency(compiler, name, needs)
   for i, other in ipairs(needs) do
     checks[i] = demand(other, " when " .. name .. " is set")
   end
-  return function(object)
-    for i = 1, #checks do
-      local err = checks[i](object)
-      if err then
-        return err
-      end
-    end
-  end
+  return values.first_failure(checks)
 end
 
 
@@ -194,17 +188,7 @@ function objects.compile(compiler, schema)
   local checks = of_names(compiler, schema)
   checks[#checks + 1] = of_members(compiler, schema)
   checks[#checks + 1] = of_size(schema)
-  if #checks == 0 then
-    return nil
-  end
-  return function(object)
-    for i = 1, #checks do
-      local err = checks[i](object)
-      if err then
-        return err
-      end
-    end
-  end
+  return values.first_failure(checks)
 end
 
 

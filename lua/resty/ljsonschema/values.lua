@@ -183,4 +183,17 @@ function values.is_date_time(text)
 end
 
 
+-- One check of a list of them: what the first that fails says. Nil for an empty list.
+function values.first_failure(checks)
+  return checks[1] and function(value)
+    for i = 1, #checks do
+      local err = checks[i](value)
+      if err then
+        return err
+      end
+    end
+  end or nil
+end
+
+
 return values

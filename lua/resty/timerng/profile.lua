@@ -86,10 +86,10 @@ end
 
 
 -- {running, pending, elapsed_time}: folded stacks with counts, for elapsed_time with milliseconds; a line each.
-function profile.flamegraph(timer)
+function profile.flamegraph(timer, is_pending)
   local pending = {}
   for _, job in pairs(timer.jobs) do
-    if job.profile and not job.is_running and job.expires <= now() then
+    if job.profile and is_pending(job) then
       pending[job.meta.callstack] = (pending[job.meta.callstack] or 0) + 1
       sum_of(job.meta.callstack)
     end
